@@ -1,0 +1,33 @@
+"""Imports TensorFlow and Keras without their start-up lines, which differ between machines and pages."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def _import_quietly():
+    if "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    saved = os.dup(2)
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.zeros(1)  # the device is looked for at first use
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(sink)
+
+
+_import_quietly()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+__all__ = ["keras", "tf"]
