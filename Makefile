@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+.PHONY: help book test notebooks serve clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+
+help:  ## print this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+book: .venv/ready  ## execute what changed and write the HTML to _build/html
+	$(BIN)/python -m tools.book build
+
+test: .venv/ready  ## test the package, the book and every stored output of every notebook
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
+	$(BIN)/python -m pytest --nbval book -n 2 --dist loadfile
+
+notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=expanding_path for one)
+	$(BIN)/python -m tools.book notebooks $(NAME)
+
+serve: .venv/ready  ## serve _build/html on port 8000 and rebuild on every change
+	$(BIN)/python -m tools.book serve
+
+clean:  ## remove the environment and everything that was built
+	rm -rf .venv _build *.egg-info
+
+.venv/ready: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,190 @@
+"""Sizes through the U: what a layer does to the side of a square map, in integers and without TensorFlow.
+
+Sizes are sides in pixels. A level is counted from the top (1) to the bottom (depth + 1). With `padding="valid"`, the
+paper's choice, two 3x3 convolutions cost four pixels a level; with `padding="same"` they cost none.
+"""
+
+from .checks import as_size
+
+CONVS_COST = 4  # two unpadded 3x3 convolutions
+
+
+def layer_sizes(input_size, depth=4, padding="valid"):
+    """Side of every map from the input to the last 3x3 convolution, in the order the data flows.
+
+    Parameters
+    ----------
+    input_size : int
+        Side of the input tile, in pixels.
+    depth : int
+        Number of 2x2 max-poolings.
+    padding : {"valid", "same"}
+        Padding of the 3x3 convolutions.
+
+    Returns
+    -------
+    list of int
+        Input, then two convolutions at each level of the contracting path with a pooling between levels, then an
+        up-convolution and two convolutions at each level of the expanding path: 6 * depth + 3 entries. For 572 at
+        depth 4 they are 572, 570, 568, 284, 282, 280, ..., 392, 390, 388.
+
+    Raises
+    ------
+    ValueError
+        A pooling would meet an odd size, or a convolution would find nothing to act on. Names the two nearest legal
+        sizes.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 2 and figure 1.
+    """
+    input_size = as_size(input_size, "input size")
+    depth = as_size(depth, "depth")
+    sizes, fault = _walk(input_size, depth, _cost(padding))
+    if fault:
+        raise ValueError(f"input size {input_size}: {fault}; {_nearest(input_size, depth, padding)}")
+    return sizes
+
+
+def output_size(input_size, depth=4, padding="valid"):
+    """Side of the output map: `input_size - 184` for the paper's net of depth 4. See `layer_sizes`."""
+    return layer_sizes(input_size, depth, padding)[-1]
+
+
+def legal_input_sizes(minimum, maximum, depth=4, padding="valid"):
+    """Every input size from `minimum` to `maximum`, both included, at which all poolings meet even sizes.
+
+    Returns
+    -------
+    list of int
+        188, 204, 220, ... at depth 4: all leave the remainder 12 when divided by 16. May be empty.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 2, last paragraph.
+    """
+    minimum, maximum = as_size(minimum, "minimum"), as_size(maximum, "maximum")
+    depth, cost = as_size(depth, "depth"), _cost(padding)
+    if minimum > maximum:
+        raise ValueError(f"minimum {minimum}: must not exceed the maximum {maximum}")
+    return [size for size in range(minimum, maximum + 1) if not _walk(size, depth, cost)[1]]
+
+
+def crop_margins(input_size, depth=4, padding="valid"):
+    """Pixels cut from each side of a skip connection's map, in the order of the expanding path.
+
+    Returns
+    -------
+    list of int
+        One margin for each level, the deepest first: 4, 16, 40 and 88 at depth 4 (64 -> 56, 136 -> 104, 280 -> 200,
+        568 -> 392 for the tile of 572). The margins do not depend on the legal size given.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 2 and figure 1.
+    """
+    sizes = layer_sizes(input_size, depth, padding)
+    contracting = sizes[2:3 * depth:3]
+    upsampled = sizes[3 * depth + 3::3]
+    return [(skip - up) // 2 for skip, up in zip(reversed(contracting), upsampled)]
+
+
+def input_span(output_index, depth=4):
+    """First and last input pixel that can change one output pixel of the valid net, along one axis.
+
+    Computed by following the dependencies backwards: a 3x3 convolution widens the span by 2, pooling doubles it,
+    the up-convolution (kernel 2, stride 2) halves it, and the skip connection adds a second, narrower way.
+
+    Parameters
+    ----------
+    output_index : int
+        Position along one axis of the output map, 0 or more.
+    depth : int
+        Number of 2x2 max-poolings.
+
+    Returns
+    -------
+    tuple of int
+        First and last index in the input tile, both included: output 0 at depth 4 sees 0 to 187, output 4 sees 0 to
+        203.
+    """
+    output_index = as_size(output_index, "output index", minimum=0)
+    depth = as_size(depth, "depth")
+    return _span_below(output_index, output_index, 1, depth)
+
+
+def receptive_field(depth=4):
+    """Side of the input region seen by one output pixel: the smallest and the largest over the output's phases.
+
+    Returns
+    -------
+    tuple of int
+        (188, 204) at depth 4. Which of the two holds depends on the output index modulo 2 ** depth.
+    """
+    spans = [input_span(index, depth) for index in range(2 ** as_size(depth, "depth"))]
+    sides = [last - first + 1 for first, last in spans]
+    return min(sides), max(sides)
+
+
+def _cost(padding):
+    if padding not in ("valid", "same"):
+        raise ValueError(f"padding {padding!r}: must be 'valid' or 'same'")
+    return CONVS_COST if padding == "valid" else 0
+
+
+def _walk(size, depth, cost):
+    """Sizes until something breaks, and what breaks ('' if nothing does)."""
+    sizes = [size]
+
+    def convolve(size, where):
+        if size - cost < 1:
+            return size, f"{where} the two 3x3 convolutions would get only {size} px"
+        sizes.extend([size - cost // 2, size - cost])
+        return size - cost, ""
+
+    for level in range(1, depth + 1):
+        size, fault = convolve(size, f"at level {level}")
+        if not fault and size % 2:
+            fault = f"after level {level} the 2x2 pooling would meet the odd size {size}"
+        if fault:
+            return sizes, fault
+        size //= 2
+        sizes.append(size)
+    size, fault = convolve(size, "at the bottom")
+    for level in range(depth, 0, -1):
+        if fault:
+            break
+        size *= 2
+        sizes.append(size)
+        size, fault = convolve(size, f"on the way up, at level {level},")
+    return sizes, fault
+
+
+def _nearest(size, depth, padding):
+    smallest = 2 ** depth
+    while _walk(smallest, depth, _cost(padding))[1]:
+        smallest += 1
+    if size < smallest:
+        return f"the smallest legal size is {smallest}"
+    below = smallest + (size - smallest) // 2 ** depth * 2 ** depth
+    return f"nearest legal sizes are {below} and {below + 2 ** depth}"
+
+
+def _margin(level, depth):
+    """Crop margin of a level: what is lost below it, on one side and counted in pixels of that level."""
+    below = CONVS_COST // 2
+    for _ in range(depth - level):
+        below = 2 * below + CONVS_COST
+    return 2 * below
+
+
+def _span_below(first, last, level, depth):
+    """Span at the input of `level` of the span `first`..`last` at its output on the expanding path."""
+    if level == depth + 1:
+        return first, last + CONVS_COST
+    last += CONVS_COST
+    margin = _margin(level, depth)
+    up_first, up_last = _span_below(first // 2, last // 2, level + 1, depth)
+    first = min(first + margin, 2 * up_first)
+    last = max(last + margin, 2 * up_last + 1)
+    return first, last + CONVS_COST

@@ -1,0 +1,137 @@
+"""From a probability map to segments: threshold, connected components, and borders one pixel thin."""
+
+import numpy as np
+from scipy import ndimage
+
+from unet_tutorial.checks import as_cells, as_label
+
+THRESHOLDS = tuple(k / 10 for k in range(11))
+
+
+def segments(prediction, threshold=0.5):
+    """Number the segments of a prediction: the 4-connected components of the pixels above the threshold.
+
+    Parameters
+    ----------
+    prediction : (H, W) float, int or bool array
+        Probability of cell in 0..1, or a label of 0 and 1.
+    threshold : float
+        A pixel belongs to a segment where its probability is greater (not equal).
+
+    Returns
+    -------
+    (H, W) int32 array
+        Segment ids 1, 2, ... in raster order of their first pixels; 0 between the segments.
+
+    Raises
+    ------
+    ValueError
+        `prediction` is not (H, W), is empty, or holds a value that is no probability; `threshold` is not in 0..1.
+    """
+    prediction = as_probability(prediction)
+    if prediction.ndim != 2:
+        raise ValueError(f"prediction of shape {prediction.shape}: must be (H, W); take one slice at a time")
+    thresholds = as_thresholds(threshold)
+    if len(thresholds) != 1:
+        raise ValueError(f"threshold {threshold!r}: segments are taken at one threshold, a number in 0..1")
+    return ndimage.label(prediction > thresholds[0])[0]
+
+
+def thin_borders(segmentation):
+    """Grow all segments at one speed until only borders one pixel wide are left between them.
+
+    A watershed by flooding: all segments grow together, one 4-connected step at a time, over the pixels of value 0.
+    A pixel that two different segments have reached stays 0. Where two neighbouring pixels are reached in the same
+    step from different segments, the segment of lower id goes first.
+
+    Parameters
+    ----------
+    segmentation : (H, W) int or bool array
+        Segment ids, 0 between the segments. A mask of 0 and 1 counts as its 4-connected components. Pixels of a segment
+        never change: segments that touch from the beginning get no border.
+
+    Returns
+    -------
+    (H, W) int32 array
+        The grown ids; 0 on the borders. All 0 if there is no segment.
+
+    Raises
+    ------
+    ValueError
+        `segmentation` is not an (H, W) array of bools or of integers >= 0, or is empty.
+
+    Notes
+    -----
+    The challenge thins the proposal, and only the proposal, in this way before V_Rand and V_Info (Arganda-Carreras et
+    al. 2015). Published watersheds break the ties of equal distance in other orders, which moves a border by one pixel.
+    """
+    segmentation = np.asarray(segmentation)
+    if segmentation.dtype == bool:
+        segmentation = segmentation.astype(np.uint8)
+    segmentation = as_cells(segmentation, "segmentation")
+    if segmentation.max() <= 1:
+        segmentation = ndimage.label(segmentation)[0]
+    ids = np.pad(segmentation.astype(np.int32), 1).ravel()
+    undecided = np.pad(segmentation == 0, 1).ravel()
+    width = segmentation.shape[1] + 2
+    steps = np.array([-width, -1, 1, width])
+    claims = np.zeros_like(ids)
+    reached = _neighbours(np.flatnonzero(ids), steps, undecided)
+    while reached.size:
+        around = ids[reached[:, None] + steps]
+        own = around.max(axis=1)
+        border = ((around != 0) & (around != own[:, None])).any(axis=1)
+        undecided[reached[border]] = False
+        reached, own = reached[~border], own[~border]
+        claims[reached] = own
+        rivals = claims[reached[:, None] + steps]
+        waits = ((rivals != 0) & (rivals < own[:, None])).any(axis=1)
+        claims[reached] = 0
+        grown, waiting = reached[~waits], reached[waits]
+        ids[grown] = own[~waits]
+        undecided[grown] = False
+        reached = np.union1d(_neighbours(grown, steps, undecided), waiting)
+    return ids.reshape(-1, width)[1:-1, 1:-1]
+
+
+def as_probability(prediction):
+    """Return a prediction as (H, W) or (N, H, W) floats (a label of 0 and 1 too), or raise ValueError."""
+    prediction = np.asarray(prediction)
+    if prediction.dtype.kind in "biu":
+        prediction = prediction.astype(np.float32)
+    if prediction.dtype.kind != "f":
+        raise ValueError(f"prediction of dtype {prediction.dtype}: must be the probability of cell, float in 0..1, "
+                         "or a label of 0 and 1")
+    if prediction.ndim not in (2, 3) or prediction.size == 0:
+        raise ValueError(f"prediction of shape {prediction.shape}: must be (H, W) or (N, H, W), and not empty")
+    if not np.isfinite(prediction).all():
+        raise ValueError(f"prediction: holds {int((~np.isfinite(prediction)).sum())} values that are NaN or infinite")
+    if prediction.min() < 0 or prediction.max() > 1:
+        raise ValueError(f"prediction: holds values from {prediction.min():g} to {prediction.max():g}; must be the "
+                         "probability of cell, in 0..1 (soft-max of logits, grey values / 255, ids > 0)")
+    return prediction
+
+
+def as_stacks(prediction, truth):
+    """Return prediction and truth as (N, H, W) arrays of probabilities and of 0 and 1, or raise ValueError."""
+    prediction, truth = as_probability(prediction), np.asarray(truth)
+    if prediction.shape != truth.shape:
+        raise ValueError(f"prediction of shape {prediction.shape} and truth of shape {truth.shape}: must be equal, "
+                         "(H, W) or (N, H, W); of a two-class output take the channel of cell, output[..., 1]")
+    if prediction.ndim == 2:
+        prediction, truth = prediction[None], truth[None]
+    return prediction, np.stack([as_label(one, "truth") for one in truth])
+
+
+def as_thresholds(threshold):
+    """Return a threshold, or a sequence of thresholds, as a list of floats in 0..1, or raise ValueError."""
+    values = np.atleast_1d(np.asarray(threshold))
+    if (values.ndim != 1 or values.size == 0 or values.dtype.kind not in "fiu"
+            or not ((values >= 0) & (values <= 1)).all()):
+        raise ValueError(f"threshold {threshold!r}: must be a number in 0..1, or a sequence of such numbers")
+    return values.tolist()
+
+
+def _neighbours(pixels, steps, undecided):
+    around = np.unique(pixels[:, None] + steps)
+    return around[undecided[around]]

@@ -1,0 +1,265 @@
+"""From slices to a trained net: tiles, the paper's recipe and a faster one, a loop that can be stopped and resumed."""
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from . import augmentation, geometry, losses
+from ._tensorflow import keras, tf
+from .checks import as_cells, as_image, as_positive, as_size, same_shape
+from .model import unet_depth, unet_padding
+
+
+def set_seed(seed):
+    """Seed NumPy's, Python's and TensorFlow's generators and make TensorFlow's operations deterministic.
+
+    Two runs with one seed on one machine then give the same numbers, bit for bit. Another processor may round
+    differently.
+    """
+    keras.utils.set_random_seed(as_size(seed, "seed", minimum=0))
+    tf.config.experimental.enable_op_determinism()
+
+
+def paper_optimizer(learning_rate=1e-3):
+    """Stochastic gradient descent with momentum 0.99 (section 3). The paper does not give the learning rate."""
+    return keras.optimizers.SGD(as_positive(learning_rate, "learning_rate", zero=False), momentum=0.99)
+
+
+def fast_optimizer(learning_rate=1e-3):
+    """Adam: not the paper's, but useful after a hundred steps rather than after thousands."""
+    return keras.optimizers.Adam(as_positive(learning_rate, "learning_rate", zero=False))
+
+
+def bfloat16_pays(size=64, channels=32, repeats=5):
+    """Whether a convolution and its gradient run faster in bfloat16 than in float32 on this processor.
+
+    Returns
+    -------
+    bool
+        False where bfloat16 is slower, or where its convolutions raise an error.
+    """
+    def seconds(dtype):
+        x = tf.cast(tf.random.stateless_normal((1, size, size, channels), (1, 2)), dtype)
+        kernel = tf.Variable(tf.cast(tf.random.stateless_normal((3, 3, channels, channels), (3, 4)), dtype))
+
+        @tf.function
+        def step():
+            with tf.GradientTape() as tape:
+                value = tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "VALID"))
+            return tape.gradient(value, kernel)
+
+        step()
+        times = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            step().numpy()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    try:
+        return seconds(tf.bfloat16) < 0.8 * seconds(tf.float32)
+    except tf.errors.OpError:
+        return False
+
+
+def use_fast_precision():
+    """Set Keras's policy to mixed_bfloat16 where the processor gains by it, else leave float32. Returns its name."""
+    policy = "mixed_bfloat16" if bfloat16_pays() else "float32"
+    keras.mixed_precision.set_global_policy(policy)
+    return policy
+
+
+class TileBatches:
+    """Endless batches of random tiles, cut, deformed and weighted as section 3 describes.
+
+    Parameters
+    ----------
+    images : (N, H, W) float array
+        Grey values in 0..1.
+    cells : (N, H, W) int array
+        Instance ids or labels; 0 is background. The target is `cells > 0`.
+    model : keras.Model
+        From `build_unet`: gives the padding, and the size of the tile where that is fixed.
+    batch_size : int
+        1 in the paper, which prefers large tiles to large batches.
+    tile : int, optional
+        Side of the input tile where the model leaves it open.
+    seed : int
+        Of the generator behind tiles and deformations.
+    augment : dict or None
+        Keywords of `augmentation.augment`, for example {"elastic": False}; {} takes its defaults, None only cuts.
+    weigh : callable, optional
+        From the (h, w) ids of the output tile to its (h, w) weights, for example `losses.weight_map`. Computed after
+        the deformation. All ones unless given.
+
+    Yields
+    ------
+    images : (B, tile, tile, 1) float32
+    labels : (B, out, out) int32
+    weights : (B, out, out) float32
+    """
+
+    def __init__(self, images, cells, model, batch_size=1, tile=None, seed=0, augment=None, weigh=None):
+        images, cells = np.asarray(images), np.asarray(cells)
+        if images.ndim != 3 or not len(images):
+            raise ValueError(f"images of shape {images.shape}: must be (N, H, W) with at least one slice")
+        if len(images) != len(cells):
+            raise ValueError(f"{len(images)} images and {len(cells)} maps of cells: one map for each image")
+        tile = model.input_shape[1] or tile
+        if tile is None or model.input_shape[2] not in (None, tile):
+            raise ValueError(f"model with the input {model.input_shape}: needs a square tile; give `tile`")
+        self.tile = as_size(tile, "tile")
+        self.out = geometry.output_size(self.tile, unet_depth(model), unet_padding(model))
+        self.margin = (self.tile - self.out) // 2
+        self.batch_size = as_size(batch_size, "batch_size")
+        self.augment, self.weigh = augment, weigh
+        self.rng = np.random.default_rng(as_size(seed, "seed", minimum=0))
+        self._pairs = []
+        for image, ids in zip(images, cells):
+            image, ids = as_image(image, grey=True), as_cells(ids)
+            same_shape(image, ids, ("image", "cells"))
+            missing = [max(0, self.out - side) for side in image.shape]
+            padding = tuple((self.margin + m // 2, self.margin + m - m // 2) for m in missing)
+            self._pairs.append((np.pad(image, padding, "reflect"), np.pad(ids, padding, "reflect")))
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        tiles = [self._tile() for _ in range(self.batch_size)]
+        images, labels, weights = (np.stack(parts) for parts in zip(*tiles))
+        return images[..., None], labels, weights
+
+    def _tile(self):
+        image, ids = self._pairs[self.rng.integers(len(self._pairs))]
+        top, left = (self.rng.integers(side - self.tile + 1) for side in image.shape)
+        window = np.s_[top:top + self.tile, left:left + self.tile]
+        image, ids = image[window], ids[window]
+        if self.augment is not None:
+            image, ids = augmentation.augment(image, ids, self.rng, **self.augment)
+        inner = np.s_[self.margin:self.margin + self.out, self.margin:self.margin + self.out]
+        ids = ids[inner]
+        weights = np.ones(ids.shape, np.float32) if self.weigh is None else self.weigh(ids)
+        return image, (ids > 0).astype(np.int32), weights.astype(np.float32)
+
+
+@dataclasses.dataclass
+class History:
+    """What a training run leaves behind: the loss of each step, and whatever `watch` returned, with its step."""
+
+    losses: list = dataclasses.field(default_factory=list)
+    watched: list = dataclasses.field(default_factory=list)
+
+    @property
+    def steps(self):
+        return len(self.losses)
+
+
+def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, every=60.0, watch=None, watch_every=100,
+          progress=True):
+    """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained in place.
+    batches : iterator
+        Yields (images, labels, weights), as `TileBatches` does.
+    steps : int
+        Number of the last step. A checkpoint that has made them already leaves nothing to do.
+    optimizer : keras.optimizers.Optimizer, optional
+        `paper_optimizer()` unless given.
+    loss : callable, optional
+        From (labels, outputs, weights) to a scalar; `losses.weighted_cross_entropy` unless given.
+    checkpoint : str or Path, optional
+        An .npz file with weights, optimizer, history and the state of the batches' generator, replaced as a whole, so
+        that a killed run loses at most `every` seconds. Resuming gives the same numbers as a run that never stopped.
+    every : float
+        Seconds between two checkpoints.
+    watch : callable, optional
+        Called with (model, step) each `watch_every` steps; what it returns is kept in the history.
+    progress : bool
+        Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
+
+    Returns
+    -------
+    History
+        The loss of each step, before its update.
+
+    Raises
+    ------
+    ValueError
+        The checkpoint is not one of this model and optimizer.
+    FloatingPointError
+        The loss is no longer finite: names the step and suggests a lower learning rate.
+    """
+    steps = as_size(steps, "steps", minimum=0)
+    optimizer = optimizer or paper_optimizer()
+    loss = loss or losses.weighted_cross_entropy
+    optimizer.build(model.trainable_variables)
+    history = History()
+    if checkpoint and Path(checkpoint).exists():
+        history = _load(Path(checkpoint), model, optimizer, batches)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels, weights):
+        with tf.GradientTape() as tape:
+            value = loss(labels, model(images, training=True), weights)
+        gradients = tape.gradient(value, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+        return value
+
+    saved = time.monotonic()
+    hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
+    with tqdm(total=steps, initial=history.steps, disable=hidden, unit="step") as bar:
+        while history.steps < steps:
+            value = float(step(*(tf.constant(part) for part in next(batches))))
+            if not np.isfinite(value):
+                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: the training diverged; start again "
+                                         "with a lower learning rate")
+            history.losses.append(value)
+            if watch and history.steps % watch_every == 0:
+                history.watched.append((history.steps, watch(model, history.steps)))
+            bar.update()
+            bar.set_postfix(loss=f"{np.mean(history.losses[-20:]):.3f}", refresh=False)
+            if checkpoint and time.monotonic() - saved > every:
+                _save(Path(checkpoint), model, optimizer, batches, history)
+                saved = time.monotonic()
+    if checkpoint:
+        _save(Path(checkpoint), model, optimizer, batches, history)
+    return history
+
+
+def _state(model, optimizer):
+    return {f"{kind}/{index}": variable
+            for kind, owner in (("model", model), ("optimizer", optimizer))
+            for index, variable in enumerate(owner.variables)}
+
+
+def _save(path, model, optimizer, batches, history):
+    arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
+    rng = getattr(batches, "rng", None)
+    story = {"losses": history.losses, "watched": history.watched, "rng": rng and rng.bit_generator.state}
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        np.savez(file, story=np.array(json.dumps(story)), **arrays)
+    os.replace(partial, path)
+
+
+def _load(path, model, optimizer, batches):
+    variables = _state(model, optimizer)
+    with np.load(path, allow_pickle=False) as saved:
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        if shapes != {name: saved[name].shape for name in saved.files if name != "story"}:
+            raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
+        story = json.loads(str(saved["story"]))
+        for name, variable in variables.items():
+            variable.assign(saved[name])
+    if story["rng"] and hasattr(batches, "rng"):
+        batches.rng.bit_generator.state = story["rng"]
+    return History(story["losses"], [tuple(entry) for entry in story["watched"]])
