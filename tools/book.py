@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from nbclient.exceptions import CellExecutionError
 
-from . import ledger, links, notebooks
+from . import ledger, links, notebooks, text
 
 ROOT = notebooks.ROOT
 BUILD = ROOT / "_build"
@@ -87,8 +87,11 @@ def lay_out(stage, executed, data, environment):
     """Write every source of the book to `stage`, notebooks with outputs; touch only files whose content changed."""
     cache = notebooks.Cache(executed)
     contents, times = {}, {}
+    names = {path.stem: path.name for path in pages()}
     for path in chapters():
         notebook, times[path.stem] = cache.run(path, path.parent, data, environment, lambda line: print(line, flush=True))
+        text.captions(notebook)
+        text.relative_links(notebook, names)
         target = Path(path.relative_to(ROOT))
         scratch = executed / "scratch.ipynb"
         notebooks.write(notebook, scratch)
@@ -153,6 +156,7 @@ def store(names=()):
             notebook, seconds = notebooks.execute(source, path.parent, STORED)
         except CellExecutionError as error:
             raise Failed(f"{path}: {error}") from error
+        text.absolute_links(notebook)
         notebooks.write(notebook, path)
         cache.put(path.stem, notebooks.fingerprint(source, "synthetic"), notebook, seconds)
         print(f"  {path.stem}: {seconds:.0f} s, {path.stat().st_size / 1e3:.0f} kB", flush=True)

@@ -4,6 +4,8 @@ Sizes are sides in pixels. A level is counted from the top (1) to the bottom (de
 paper's choice, two 3x3 convolutions cost four pixels a level; with `padding="same"` they cost none.
 """
 
+import itertools
+
 from .checks import as_size
 
 CONVS_COST = 4  # two unpadded 3x3 convolutions
@@ -89,8 +91,8 @@ def crop_margins(input_size, depth=4, padding="valid"):
     return [(skip - up) // 2 for skip, up in zip(reversed(contracting), upsampled)]
 
 
-def input_span(output_index, depth=4):
-    """First and last input pixel that can change one output pixel of the valid net, along one axis.
+def input_span(output_index, depth=4, padding="valid"):
+    """First and last input pixel that can change one output pixel, along one axis.
 
     Computed by following the dependencies backwards: a 3x3 convolution widens the span by 2, pooling doubles it,
     the up-convolution (kernel 2, stride 2) halves it, and the skip connection adds a second, narrower way.
@@ -101,16 +103,44 @@ def input_span(output_index, depth=4):
         Position along one axis of the output map, 0 or more.
     depth : int
         Number of 2x2 max-poolings.
+    padding : {"valid", "same"}
+        Padding of the 3x3 convolutions.
 
     Returns
     -------
     tuple of int
         First and last index in the input tile, both included: output 0 at depth 4 sees 0 to 187, output 4 sees 0 to
-        203.
+        203. With "same" padding, indices outside the tile are where the zeros are.
     """
     output_index = as_size(output_index, "output index", minimum=0)
+    depth, cost = as_size(depth, "depth"), _cost(padding)
+    return _span_below(output_index, output_index, 1, depth, cost)
+
+
+def context_margin(depth=4, padding="valid"):
+    """Pixels along each side of a tile that serve as context only.
+
+    Parameters
+    ----------
+    depth : int
+        Number of 2x2 max-poolings.
+    padding : {"valid", "same"}
+        Padding of the 3x3 convolutions.
+
+    Returns
+    -------
+    int
+        "valid": the border that the output lacks, (input - output) / 2, or 92 at depth 4. "same": the border of the
+        output that depends on the zeros around the tile, 94 at depth 4.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 2 and figure 2 (overlap-tile strategy; valid padding only).
+    """
     depth = as_size(depth, "depth")
-    return _span_below(output_index, output_index, 1, depth)
+    if padding == "valid":
+        return _margin(1, depth) + CONVS_COST
+    return next(index for index in itertools.count() if input_span(index, depth, padding)[0] >= 0)
 
 
 def receptive_field(depth=4):
@@ -161,9 +191,12 @@ def _walk(size, depth, cost):
 
 
 def _nearest(size, depth, padding):
-    smallest = 2 ** depth
-    while _walk(smallest, depth, _cost(padding))[1]:
-        smallest += 1
+    cost = _cost(padding)
+    for smallest in itertools.count(1 + cost):  # side at the bottom, then at the input
+        for _ in range(depth):
+            smallest = 2 * smallest + cost
+        if not _walk(smallest, depth, cost)[1]:
+            break
     if size < smallest:
         return f"the smallest legal size is {smallest}"
     below = smallest + (size - smallest) // 2 ** depth * 2 ** depth
@@ -178,13 +211,13 @@ def _margin(level, depth):
     return 2 * below
 
 
-def _span_below(first, last, level, depth):
+def _span_below(first, last, level, depth, cost):
     """Span at the input of `level` of the span `first`..`last` at its output on the expanding path."""
+    before, after = (0, CONVS_COST) if cost else (CONVS_COST // 2, CONVS_COST // 2)
+    first, last = first - before, last + after
     if level == depth + 1:
-        return first, last + CONVS_COST
-    last += CONVS_COST
-    margin = _margin(level, depth)
-    up_first, up_last = _span_below(first // 2, last // 2, level + 1, depth)
-    first = min(first + margin, 2 * up_first)
-    last = max(last + margin, 2 * up_last + 1)
-    return first, last + CONVS_COST
+        return first, last
+    up_first, up_last = _span_below(first // 2, last // 2, level + 1, depth, cost)
+    margin = _margin(level, depth) if cost else 0
+    first, last = min(first + margin, 2 * up_first), max(last + margin, 2 * up_last + 1)
+    return first - before, last + after

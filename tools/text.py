@@ -1,0 +1,44 @@
+"""What differs between a stored notebook, read in Colab as plain Markdown, and the same notebook as a page."""
+
+import re
+
+import yaml
+
+from .notebooks import ROOT
+
+CAPTION = "**Figure.** "
+
+
+def site(root=ROOT):
+    """Address of the published book, without a closing slash."""
+    return yaml.safe_load((root / "_config.yml").read_text())["sphinx"]["config"]["ogp_site_url"].rstrip("/")
+
+
+def absolute_links(notebook):
+    """Links between pages point to the published book: a relative one leads nowhere in Colab."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\]\((\w+)\.(?:ipynb|md)(#[\w-]+)?\)",
+                                 lambda link: f"]({site()}/book/{link[1]}.html{link[2] or ''})", cell.source)
+
+
+def relative_links(notebook, names):
+    """The reverse: links between pages are Sphinx's own again, so that it finds the dead ones.
+
+    `names` maps the name of each page to its file.
+    """
+    pattern = re.escape(site()) + r"/book/(\w+)\.html(#[\w-]+)?\)"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(pattern, lambda link: f"{names.get(link[1], link[1] + '.md')}{link[2] or ''})",
+                                 cell.source)
+
+
+def captions(notebook):
+    """The paragraph "**Figure.** ..." below a figure becomes its caption."""
+    for cell, below in zip(notebook.cells, notebook.cells[1:]):
+        if cell.cell_type != "code" or below.cell_type != "markdown" or not below.source.startswith(CAPTION):
+            continue
+        caption, _, rest = below.source.removeprefix(CAPTION).partition("\n\n")
+        below.source = rest
+        cell.metadata.setdefault("mystnb", {})["figure"] = {"caption": " ".join(caption.split())}

@@ -1,0 +1,70 @@
+"""One palette and one Matplotlib style for every figure of the book."""
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+
+# Colour-blind safe and graded in lightness: output, convolution, pooling, copy and up stay apart in grey.
+COLOURS = {
+    "conv": "#1E55A8",      # 3x3 convolution: blue
+    "pool": "#C5332B",      # 2x2 max-pooling: red
+    "up": "#2FA660",        # 2x2 up-convolution: green
+    "copy": "#767B85",      # copy and crop: grey
+    "output": "#00464C",    # 1x1 convolution: teal
+    "accent": "#E69500",    # what the text points at: amber
+    "cell": "#F4E3B2",
+    "membrane": "#2B2238",
+    "split": "#2FB4E8",     # one cell cut in two: sky blue
+    "merge": "#C2187A",     # two cells run together: magenta
+    "ink": "#1C2230",       # text and thin lines
+    "paper": "#FFFFFF",
+}
+
+WIDTH = 6.5  # inches: the width of a figure, so that 10 points are still read when it is 360 px wide
+
+STYLE = {
+    "figure.figsize": (WIDTH, 3.6),
+    "figure.dpi": 120,
+    "figure.facecolor": COLOURS["paper"],
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 120,
+    "savefig.facecolor": COLOURS["paper"],
+    "svg.hashsalt": "unet-tutorial",
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "text.color": COLOURS["ink"],
+    "axes.edgecolor": COLOURS["ink"],
+    "axes.labelcolor": COLOURS["ink"],
+    "xtick.color": COLOURS["ink"],
+    "ytick.color": COLOURS["ink"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": mpl.cycler(color=[COLOURS[name] for name in ("conv", "pool", "up", "copy", "output")]),
+    "lines.linewidth": 2.0,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+}
+
+
+def use_style():
+    """Give every figure drawn from now on the look of the book: sizes, colours, no top and right spine.
+
+    The same call draws the same bytes: fonts come with Matplotlib, and the ids in SVG files are fixed.
+    """
+    mpl.rcParams.update(STYLE)
+
+
+def tint(colour, strength):
+    """Mix a colour with white: `strength` 1 leaves it, 0 gives white. Returns a hexadecimal colour."""
+    return to_hex(strength * np.array(to_rgb(colour)) + 1 - strength)
+
+
+def save_figure(fig, path):
+    """Write a figure as PNG in its own size, without the metadata that change with Matplotlib's version."""
+    fig.savefig(path, format="png", dpi=fig.dpi, bbox_inches=None, metadata={"Software": None})
