@@ -48,7 +48,6 @@ STYLE = {
     "axes.prop_cycle": mpl.cycler(color=[COLOURS[name] for name in ("conv", "pool", "up", "copy", "output")]),
     "lines.linewidth": 2.0,
     "image.cmap": "gray",
-    "image.interpolation": "nearest",
 }
 
 

@@ -1,0 +1,321 @@
+"""What the net is asked to get right: class balance, the weight of borders, and the weighted cross entropy.
+
+Weights are plain NumPy. TensorFlow is imported only when a loss is called.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from .checks import as_cells, as_label, as_positive
+
+
+def class_balance(labels):
+    """Weight w_c that gives both classes the same say, however rare one of them is.
+
+    Parameters
+    ----------
+    labels : (H, W) or (N, H, W) uint8 array
+        1 = cell, 0 = membrane or background. Pixels of a stack are counted together, so that every slice of a
+        training set gets the same two weights.
+
+    Returns
+    -------
+    float32 array, shape of `labels`
+        Without unit. A class with n of all N pixels weighs N / (2 n) a pixel: each class sums to the same and the mean
+        is 1. All ones if there is one class only.
+
+    Raises
+    ------
+    ValueError
+        `labels` is not an integer array of zeros and ones with two or three axes, or holds no pixel.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 2.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim not in (2, 3):
+        raise ValueError(f"labels of shape {labels.shape}: must be (H, W), or (N, H, W) for a stack")
+    flat = as_label(labels.reshape(1, -1), "labels").reshape(labels.shape)
+    counts = np.bincount(flat.ravel(), minlength=2)
+    if counts.min() == 0:
+        return np.ones(flat.shape, np.float32)
+    return (flat.size / (2 * counts)).astype(np.float32)[flat]
+
+
+def border_weight_map(cells, w0=10.0, sigma=5.0):
+    """Weight that forces the borders between touching cells to be learnt.
+
+    Exactly the definition, in a time that does not depend on the number of cells.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background. Several pieces of one id are one cell.
+    w0, sigma : float
+        Height (without unit) and width (pixels) of the border term. Equation 2 uses 10 and about 5.
+
+    Returns
+    -------
+    (H, W) float32 array
+        w0 * exp(-(d1 + d2)^2 / (2 sigma^2)) on background pixels, 0 on cells and where fewer than two cells exist.
+        d1 and d2 are the Euclidean distances, in pixels, to the nearest pixel of the nearest and of the second nearest
+        cell. Where d2 exceeds 15 sigma the term, below 1e-48 w0, may come out smaller than it is.
+
+    Raises
+    ------
+    ValueError
+        `cells` is not a two-dimensional array of integers, is empty, or holds negative ids; `w0` is negative, `sigma`
+        not above 0, or one of them not finite.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 2. The paper does not restrict the term to background.
+    """
+    cells = as_cells(cells)
+    w0, sigma = as_positive(w0, "w0"), as_positive(sigma, "sigma", zero=False)
+    weights = np.zeros(cells.shape, np.float32)
+    background = cells == 0
+    present = cells[~background]
+    if present.size == 0 or (present == present[0]).all():
+        return weights
+    nearest_distance, nearest_pixel = ndimage.distance_transform_edt(background, return_indices=True)
+    nearest_cell = cells[tuple(nearest_pixel)]
+    squared = _squared_distance_to_another(cells, nearest_cell, reach=15 * sigma)
+    distance_sum = nearest_distance[background] + np.sqrt(squared[background])
+    weights[background] = w0 * np.exp(-0.5 * (distance_sum / sigma) ** 2)
+    return weights
+
+
+def separate_touching(cells):
+    """Open a border of background between cells that touch, so that every cell is a component of its own.
+
+    A pixel becomes background if its 3x3 neighbourhood holds another cell. A cell of which nothing would be left (one
+    or two pixels wide, and hemmed in) keeps the pixels that touch no other cell of the result, smallest cells first. It
+    vanishes only where each of its pixels touches a tiny cell that was kept.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background.
+
+    Returns
+    -------
+    (H, W) array of the same dtype
+        Instance ids, of which no two touch, not even by a corner. Background stays background.
+
+    Raises
+    ------
+    ValueError
+        `cells` is not a two-dimensional array of integers, is empty, or holds negative ids.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3: the separation border is computed by morphological operations.
+    """
+    cells = as_cells(cells)
+    separated = np.where(_touches_another(cells), 0, cells)
+    ids, sizes = np.unique(cells, return_counts=True)
+    smallest_first = ids[np.argsort(sizes, kind="stable")]
+    for cell in smallest_first[~np.isin(smallest_first, separated)]:
+        restored = np.where(cells == cell, cell, separated)
+        separated[(restored == cell) & ~_touches_another(restored)] = cell
+    return separated
+
+
+def weight_map(cells, w0=10.0, sigma=5.0):
+    """Weight of every pixel, equation 2 entire: class balance of this map plus the border term.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background.
+    w0, sigma : float
+        Height (without unit) and width (pixels) of the border term.
+
+    Returns
+    -------
+    (H, W) float32 array
+        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`.
+
+    Raises
+    ------
+    ValueError
+        As `border_weight_map`.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 2.
+    """
+    return border_weight_map(cells, w0, sigma) + class_balance(np.asarray(cells) > 0)
+
+
+def soft_max(logits):
+    """Turn the final map into probabilities, without overflow.
+
+    Parameters
+    ----------
+    logits : (..., K) float array
+        One activation a class, classes last.
+
+    Returns
+    -------
+    (..., K) array of the same dtype
+        exp(logits) divided by its sum over the classes.
+
+    Raises
+    ------
+    ValueError
+        `logits` is not a float array, has no axis, or holds NaN or infinite values.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.
+    """
+    logits = np.asarray(logits)
+    if not np.issubdtype(logits.dtype, np.floating) or logits.ndim == 0 or not np.isfinite(logits).all():
+        raise ValueError(f"logits of dtype {logits.dtype} and shape {logits.shape}: must be finite floats (..., K)")
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def weighted_cross_entropy(labels, logits, weights=None, reduction="mean"):
+    """Energy of a batch: equation 1, with the minus sign that its print lacks.
+
+    The sum over pixels of -w(x) log p_l(x)(x), where p is the soft-max of the logits and l(x) the label of pixel x.
+    Computed from the logits in one step, so a probability of 0 gives no infinity.
+
+    Parameters
+    ----------
+    labels : (N, H, W) int array or tensor
+        Class of each pixel, 0 to K - 1, already cropped to the net's output.
+    logits : (N, H, W, K) float array or tensor
+        The final map, before any soft-max. Half precision is raised to float32.
+    weights : (N, H, W) float array or tensor, optional
+        Weight map; ones if left out.
+    reduction : {"mean", "sum"}
+        The paper sums over the pixels. The default divides that sum by their number, not by the sum of the weights: the
+        learning rate then does not depend on the tile size.
+
+    Returns
+    -------
+    scalar float32 tensor
+
+    Raises
+    ------
+    ValueError
+        Float labels, shapes that differ, fewer than two classes, an unknown reduction; outside a `tf.function` also a
+        label that is no class, and weights that are negative, NaN or infinite.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 1.
+    """
+    from ._tensorflow import tf
+
+    labels, logits = tf.convert_to_tensor(labels), tf.cast(logits, tf.float32)
+    if not labels.dtype.is_integer:
+        raise ValueError(f"labels of dtype {labels.dtype.name}: must be integer class numbers")
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction {reduction!r}: must be 'mean' or 'sum'")
+    if logits.shape[-1] < 2:
+        raise ValueError(f"logits of shape {tuple(logits.shape)}: a soft-max needs two classes or more on the last axis")
+    weights = tf.ones_like(labels, tf.float32) if weights is None else tf.cast(weights, tf.float32)
+    for array, name in ((labels, "labels"), (weights, "weights")):
+        if not array.shape.is_compatible_with(logits.shape[:-1]):
+            raise ValueError(f"{name} of shape {tuple(array.shape)} and logits of shape {tuple(logits.shape)}: must "
+                             "agree but for the classes; crop to the net's output")
+    if tf.executing_eagerly():
+        _refuse_values(labels.numpy(), weights.numpy(), logits.shape[-1])
+    energy = weights * tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), logits)
+    return tf.reduce_sum(energy) if reduction == "sum" else tf.reduce_mean(energy)
+
+
+def weighted_cross_entropy_loss(reduction="mean"):
+    """Make the same energy a loss for `model.compile`.
+
+    The weight map travels as Keras' sample weight: give `fit` batches of three, (images, labels, weights), with shapes
+    (N, H, W, C), (N, H, W) and (N, H, W). Batches of two count every pixel as 1.
+
+    Parameters
+    ----------
+    reduction : {"mean", "sum"}
+        As in `weighted_cross_entropy`.
+
+    Returns
+    -------
+    keras.losses.Loss
+        Called as loss(labels, logits, sample_weight=weights). It saves and loads with the model.
+
+    Raises
+    ------
+    ValueError
+        An unknown reduction.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 1.
+    """
+    from ._tensorflow import keras
+
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f"reduction {reduction!r}: must be 'mean' or 'sum'")
+    return keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction={"mean": "sum_over_batch_size", "sum": "sum"}[reduction],
+        name="weighted_cross_entropy")
+
+
+def _squared_distance_to_another(cells, nearest_cell, reach):
+    """Squared distance of each pixel to the nearest cell other than `nearest_cell`, exact up to `reach` pixels.
+
+    Within a column only the nearest cell and the nearest other one can matter, whichever cell a pixel of the row asks
+    about. So columns are searched first, and each row then looks at columns ever further left and right until none can
+    be nearer.
+    """
+    above, below = _nearest_two_above(cells), [part[::-1] for part in _nearest_two_above(cells[::-1])]
+    first_cell = np.where(above[0] <= below[0], above[1], below[1])
+    first = np.minimum(above[0], below[0]) ** 2
+    other = np.minimum(*(np.where(cell == first_cell, second, distance)
+                         for distance, cell, second in (above, below))) ** 2
+    squared = np.where(first_cell == nearest_cell, other, first)
+    squared[cells > 0] = 0
+    for step in range(1, cells.shape[1]):
+        if step > reach or step**2 >= squared.max():
+            break
+        left, right = slice(None, -step), slice(step, None)
+        for here, there in ((left, right), (right, left)):
+            found = np.where(first_cell[:, there] == nearest_cell[:, here], other[:, there], first[:, there]) + step**2
+            np.minimum(squared[:, here], found, out=squared[:, here])
+    return squared
+
+
+def _nearest_two_above(cells):
+    """Distance to the nearest cell pixel at or above each pixel, its id, and the distance to one of another id."""
+    rows = np.arange(len(cells))[:, None]
+    nowhere = -sum(cells.shape)
+    last = np.maximum.accumulate(np.where(cells > 0, rows, nowhere), axis=0)
+    ids = np.take_along_axis(cells, np.maximum(last, 0), axis=0)
+    changes = (cells[1:] > 0) & (cells[1:] != ids[:-1])
+    other = np.full_like(last, nowhere)
+    other[1:] = np.maximum.accumulate(np.where(changes, last[:-1], nowhere), axis=0)
+    return rows - last, ids, rows - other
+
+
+def _touches_another(cells):
+    height, width = cells.shape
+    padded = np.pad(cells, 1)
+    touches = np.zeros(cells.shape, bool)
+    for row in range(3):
+        for column in range(3):
+            neighbour = padded[row:row + height, column:column + width]
+            touches |= (neighbour != cells) & (neighbour > 0)
+    return touches
+
+
+def _refuse_values(labels, weights, classes):
+    if labels.size == 0:
+        raise ValueError(f"labels of shape {labels.shape}: holds no pixel")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"labels {labels.min()} to {labels.max()}: must be class numbers from 0 to {classes - 1}")
+    if not np.isfinite(weights).all() or weights.min() < 0:
+        raise ValueError(f"weights {weights.min()} to {weights.max()}: must be finite and >= 0")

@@ -1,0 +1,280 @@
+"""Prediction of images of any size: mirror padding, the overlap-tile strategy, means over turned and flipped images."""
+
+import functools
+import itertools
+import math
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+import scipy.ndimage
+import scipy.special
+from tqdm import tqdm
+
+from . import geometry
+from ._tensorflow import keras, tf
+from .checks import as_image, as_size
+from .model import resize_unet, unet_depth, unet_padding
+
+OPEN_OUTPUT = 388  # px that one tile of a net with open sides predicts: the output of the paper's tile
+
+
+def mirror_pad(image, margin):
+    """Extend an image by its mirror image, without repeating the edge pixel.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array
+        Of any type: labels can be mirrored too. A side of 1 px is repeated.
+    margin : int or ((top, bottom), (left, right))
+        Pixels to add. More than the image has is allowed: the mirror image is mirrored again.
+
+    Returns
+    -------
+    (top + H + bottom, left + W + right) or (top + H + bottom, left + W + right, C) array
+        Same type.
+
+    Raises
+    ------
+    ValueError
+        `image` has another number of axes or no pixel; `margin` has another form or is negative.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 2 and figure 2: "missing" context at the border of the image is mirrored.
+    """
+    image = np.asarray(image)
+    if image.ndim not in (2, 3) or image.size == 0:
+        raise ValueError(f"image of shape {image.shape}: must be (H, W) or (H, W, C) and hold at least one pixel")
+    margins = ((margin, margin),) * 2 if np.ndim(margin) == 0 else margin
+    if np.shape(margins) != (2, 2):
+        raise ValueError(f"margin {margin!r}: must be a whole number or ((top, bottom), (left, right))")
+    rows, columns = (_mirrored(side, *(as_size(value, "margin", minimum=0) for value in pair))
+                     for side, pair in zip(image.shape, margins))
+    return image[rows[:, np.newaxis], columns]
+
+
+def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=False):
+    """Class probabilities of an image of any size, predicted tile by tile without seams.
+
+    Equal to the prediction of the whole image at once within 1e-5 in float32. That holds because the tiles are laid in
+    phase, at offsets that are multiples of 2 ** depth: only by those is the net shift-equivariant, for each max-pooling
+    halves the grid. The paper does not state this condition; tiles laid every 388 px break it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build_unet`. With "valid" padding, the image is mirrored by the margin that the output lacks. With "same"
+        padding, it is mirrored at the bottom and on the right up to a multiple of 2 ** depth, and tiles overlap: each
+        gives only those pixels that the zeros around it do not reach, unless the image itself ends there.
+    image : (H, W) or (H, W, C) float array
+        Grey values in 0..1, as many channels as the model takes.
+    batch_size : int
+        Tiles predicted at once.
+    tile : int or (int, int), optional
+        Side of the input tiles, or height and width, in pixels. The model's own unless given. Where the model is open,
+        the smallest tile that gives 388 px, or the whole image if that is less.
+    stride : int, optional
+        Distance from tile to tile, in pixels. The largest multiple of 2 ** depth that leaves no gap unless given; other
+        strides show the seams.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    (H, W, classes) float32 array
+        If the last convolution is linear, the soft-max of its output, or its sigmoid for one class. Otherwise what
+        the model's own activation gives.
+
+    Raises
+    ------
+    ValueError
+        The model is not one of `build_unet`, the image does not suit it, the tile is not legal or too small to be laid
+        in phase, or the stride leaves gaps.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 2 and figure 2.
+    """
+    depth, padding = unet_depth(model), unet_padding(model)
+    image = _with_channels(image, model.input_shape[-1])
+    batch_size = as_size(batch_size, "batch_size")
+    sides = model.input_shape[1:3] if tile is None else _pair(tile)
+    rows, columns = (_lay(side, tile_side, stride, depth, padding) for side, tile_side in zip(image.shape, sides))
+    if any(side not in (None, axis.tile) for side, axis in zip(model.input_shape[1:3], (rows, columns))):
+        model = resize_unet(model, (rows.tile, columns.tile, image.shape[2]))
+
+    padded = mirror_pad(image, (rows.margins, columns.margins))
+    forward = tf.function(functools.partial(model, training=False), autograph=False)
+    pieces = list(itertools.product(rows.pieces, columns.pieces))
+    probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
+    with tqdm(total=len(pieces), unit="tile", disable=not progress) as bar:
+        for start in range(0, len(pieces), batch_size):
+            batch = pieces[start:start + batch_size]
+            tiles = np.stack([padded[row.offset:row.offset + rows.tile, column.offset:column.offset + columns.tile]
+                              for row, column in batch])
+            for (row, column), predicted in zip(batch, _activated(model, forward(tf.constant(tiles)).numpy())):
+                probabilities[row.target, column.target] = predicted[row.kept, column.kept]
+            bar.update(len(batch))
+    return probabilities
+
+
+def predict_rotated(model, image, rotations=7, angles=None, **options):
+    """Mean of the predictions of rotated versions of an image, each rotated back.
+
+    The paper averages over 7 rotated versions and does not name the angles. Here they are spread evenly over the full
+    turn, the unrotated image among them: an assumption. Right-angle turns move pixels and are exact. At other angles
+    the image is interpolated by a cubic spline on a canvas that holds all of it, its corners filled by mirroring, and
+    the probabilities are interpolated linearly on the way back; so they still sum to one, a little blurred.
+
+    Parameters
+    ----------
+    model, image
+        As in `predict_tiled`.
+    rotations : int
+        Number of rotated versions, at 0, 360 / rotations, ... degrees.
+    angles : sequence of float, optional
+        Angles in degrees, counter-clockwise, in place of `rotations`.
+    **options
+        Handed to `predict_tiled`.
+
+    Returns
+    -------
+    (H, W, classes) float32 array
+
+    Raises
+    ------
+    ValueError
+        As `predict_tiled`; or `rotations` is below 1, or `angles` is empty or holds anything but finite numbers.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 4.
+    """
+    image = _with_channels(image, model.input_shape[-1])
+    if angles is None:
+        angles = 360 / as_size(rotations, "rotations") * np.arange(rotations)
+    elif np.ndim(angles) != 1 or not len(angles) or not all(
+            isinstance(angle, numbers.Real) and math.isfinite(angle) for angle in angles):
+        raise ValueError(f"angles {angles!r}: must be a sequence of at least one finite number, in degrees")
+    return _mean(_predict_turned(model, image, angle, options) for angle in angles)
+
+
+def predict_flipped(model, image, **options):
+    """Mean of the predictions of the image and its three flips, each flipped back.
+
+    Not in the paper: the public ports of the released net average over these four. Parameters, returns and errors are
+    those of `predict_tiled`.
+    """
+    image = _with_channels(image, model.input_shape[-1])
+    return _mean(np.flip(predict_tiled(model, np.flip(image, axes), **options), axes)
+                 for axes in ((), (0,), (1,), (0, 1)))
+
+
+class _Piece(NamedTuple):
+    """One tile along one axis: where it starts in the padded image, what it gives to the image, what of it is kept."""
+
+    offset: int
+    target: slice
+    kept: slice
+
+
+class _Axis(NamedTuple):
+    """All tiles along one axis, and the margins by which the image must be mirrored for them."""
+
+    tile: int
+    margins: tuple
+    pieces: list
+
+
+def _lay(side, tile, stride, depth, padding):
+    """Lay tiles along one axis of an image."""
+    margin = geometry.context_margin(depth, padding)
+    unit = 2 ** depth
+    if tile is None:
+        least = min(side, OPEN_OUTPUT) + 2 * margin
+        tile = geometry.legal_input_sizes(least, least + unit, depth, padding)[0]
+    geometry.layer_sizes(tile, depth, padding)
+    stride = None if stride is None else as_size(stride, "stride")
+    gain = tile - 2 * margin  # what a tile gives that has neighbours on both sides
+    whole = math.ceil(side / unit) * unit
+    if side <= gain or (padding == "same" and whole <= tile):
+        stride = side
+    elif stride is None and gain < unit:
+        raise ValueError(f"tile {tile}: gives {gain} px, but in phase tiles lie at least {unit} px apart; "
+                         f"pass tile={tile + math.ceil((unit - gain) / unit) * unit} or more")
+    elif stride is None:
+        stride = gain // unit * unit
+    elif stride > gain:
+        raise ValueError(f"stride {stride}: leaves gaps, for a tile of {tile} px gives {gain} px; at most {gain}")
+
+    if padding == "valid":
+        offsets = range(0, max(side - gain, 0) + stride, stride)
+        pieces = [_piece(offset, 0, gain, side) for offset in offsets]
+        return _Axis(tile, (margin, offsets[-1] + tile - margin - side), pieces)
+    tile = min(tile, whole)
+    offsets = [*range(0, whole - tile, stride), whole - tile]
+    pieces = [_piece(offset, margin if offset else 0, tile - margin if offset + tile < whole else tile, side)
+              for offset in offsets]
+    return _Axis(tile, (0, whole - side), pieces)
+
+
+def _piece(offset, first, end, side):
+    """Keep of a tile's output what lies from `first` to `end` and within the image."""
+    end = min(end, side - offset)
+    return _Piece(offset, slice(offset + first, offset + end), slice(first, end))
+
+
+def _activated(model, outputs):
+    activation = keras.activations.serialize(model.get_layer("output").activation)
+    if activation != "linear":
+        return outputs
+    return scipy.special.expit(outputs) if outputs.shape[-1] == 1 else scipy.special.softmax(outputs, axis=-1)
+
+
+def _predict_turned(model, image, angle, options):
+    quarters, rest = divmod(angle, 90)
+    if rest == 0:
+        return np.rot90(predict_tiled(model, np.rot90(image, quarters), **options), -quarters)
+    height, width = image.shape[:2]
+    cosine, sine = (abs(function(math.radians(angle))) for function in (math.cos, math.sin))
+    canvas = math.ceil(height * cosine + width * sine), math.ceil(height * sine + width * cosine)
+    return _turn(predict_tiled(model, _turn(image, angle, canvas, order=3), **options), -angle, (height, width), order=1)
+
+
+def _turn(image, angle, shape, order):
+    """Rotate an (H, W, C) image counter-clockwise about its centre into another shape, mirroring what is missing."""
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    matrix = np.array([[cosine, sine], [-sine, cosine]])
+    offset = (np.array(image.shape[:2]) - 1) / 2 - matrix @ ((np.array(shape) - 1) / 2)
+    return np.stack([scipy.ndimage.affine_transform(channel, matrix, offset, shape, order=order, mode="mirror")
+                     for channel in np.moveaxis(image, -1, 0)], axis=-1)
+
+
+def _mean(predictions):
+    """Mean of predictions that come one at a time, without holding them all."""
+    total = 0.0
+    for count, prediction in enumerate(predictions, start=1):
+        total = total + prediction
+    return (total / count).astype(np.float32, copy=False)
+
+
+def _mirrored(side, before, after):
+    period = max(2 * (side - 1), 1)
+    positions = np.arange(-before, side + after) % period
+    return np.minimum(positions, period - positions)
+
+
+def _with_channels(image, channels):
+    """Check an image against the number of channels that a model takes; return it as (H, W, C)."""
+    image = as_image(image)
+    found = 1 if image.ndim == 2 else image.shape[2]
+    if found != channels:
+        rule = ("RGB where grey is expected; take one channel or the mean over channels" if channels == 1
+                else f"the model takes {channels} channels")
+        raise ValueError(f"image of shape {image.shape}: {rule}")
+    return image.reshape(*image.shape[:2], channels)
+
+
+def _pair(tile):
+    return tuple(tile) if np.shape(tile) == (2,) else (tile, tile)
