@@ -1,0 +1,319 @@
+"""New training images out of few: elastic deformation, flips, right-angle turns and grey values.
+
+Displacement fields have shape (2, H, W), rows first, in pixels: output[x] = input[x + d(x)].
+"""
+
+import math
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from .checks import as_cells, as_image, as_positive, as_size, same_shape
+
+STRIP = 32  # rows sampled at a time, so that the temporary arrays stay in the processor's cache
+
+
+def displacement_field(shape, rng, grid=3, sigma=10.0):
+    """Draw a smooth random displacement field from Gaussian vectors on a coarse grid.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the image, in pixels.
+    rng : numpy.random.Generator
+        Source of the vectors; the same state gives the same field.
+    grid : int
+        Nodes along each axis, at least 2. The paper uses 3.
+    sigma : float
+        Standard deviation of each component at the nodes, in pixels. The paper uses 10. Between nodes it is smaller.
+
+    Returns
+    -------
+    (2, H, W) float32 array
+        `interpolate_field` of the drawn vectors.
+
+    Raises
+    ------
+    ValueError
+        `shape` is not two positive whole numbers, `rng` is no Generator, `grid` is below 2, or `sigma` is negative or
+        not finite.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.1.
+    """
+    grid, sigma = as_size(grid, "grid", minimum=2), as_positive(sigma, "sigma")
+    return interpolate_field(_as_generator(rng).normal(0, sigma, (2, grid, grid)), shape)
+
+
+def interpolate_field(vectors, shape):
+    """Spread the vectors of a coarse grid over every pixel by bicubic interpolation.
+
+    The spline is the natural cubic one (no curvature at the image border), along columns and then along rows. It passes
+    through the vectors at the nodes, and keeps a constant or linear field as it is.
+
+    Parameters
+    ----------
+    vectors : (2, R, C) float array
+        Displacements in pixels, rows first. Node (i, j) lies at row i * (H - 1) / (R - 1) and column
+        j * (W - 1) / (C - 1): for a 3x3 grid at the corners, the edge midpoints and the centre.
+    shape : (int, int)
+        Height and width of the image, in pixels. Along an axis of one pixel only the first nodes count.
+
+    Returns
+    -------
+    (2, H, W) float32 array
+
+    Raises
+    ------
+    ValueError
+        `vectors` is not a finite (2, R, C) array with R and C at least 2, or `shape` is not two positive whole numbers.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.1.
+    """
+    vectors = np.asarray(vectors, np.float64)
+    if vectors.ndim != 3 or vectors.shape[0] != 2 or min(vectors.shape[1:]) < 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"vectors of shape {vectors.shape}: must be finite and (2, R, C) with R and C at least 2")
+    if np.shape(shape) != (2,):
+        raise ValueError(f"shape {shape!r}: must be (H, W); of a colour image give image.shape[:2]")
+    along_rows, along_columns = (_spline_matrix(as_size(size, "height or width"), nodes)
+                                 for size, nodes in zip(shape, vectors.shape[1:]))
+    return (along_rows @ vectors @ along_columns.T).astype(np.float32)
+
+
+def warp(image, field, order=3):
+    """Sample an image at displaced places: output[x] = image[x + d(x)], mirrored beyond the border.
+
+    The mirror does not repeat the edge pixel: pixel -1 is pixel 1.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array
+        Float image; with `order=0` any dtype, such as labels or instance ids.
+    field : (2, H, W) float array
+        Displacements in pixels, rows first.
+    order : {0, 1, 3}
+        0 takes the nearest pixel and makes no new value. 1 is linear: fast, but it smooths noise and fine texture by an
+        amount that changes from place to place. 3 is cubic convolution over 4x4 pixels, clipped to the image's range:
+        it keeps texture, in about twice the time.
+
+    Returns
+    -------
+    array of the image's shape
+        float32; with `order=0` the image's own dtype. A field of zeros gives the image back bit by bit, a field of equal
+        whole numbers shifts it exactly.
+
+    Raises
+    ------
+    ValueError
+        The field is not a finite (2, H, W) float array of the image's height and width, the order is another, or
+        the image is not finite, empty or (but for `order=0`) not float.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.1; the order of the grey-value interpolation is not given there.
+    """
+    if order not in (0, 1, 3):
+        raise ValueError(f"order {order!r}: must be 0 (nearest), 1 (linear) or 3 (cubic)")
+    image, field = as_image(image) if order else np.asarray(image), np.asarray(field)
+    if image.ndim not in (2, 3) or image.size == 0:
+        raise ValueError(f"image of shape {image.shape}: must be (H, W) or (H, W, C) and hold a pixel")
+    if (field.shape != (2, *image.shape[:2]) or not np.issubdtype(field.dtype, np.floating)
+            or not np.isfinite(field).all()):
+        raise ValueError(f"field of shape {field.shape} and dtype {field.dtype} for an image of shape {image.shape}: "
+                         "must be finite, float and (2, H, W)")
+    channels = image.reshape(*image.shape[:2], -1)
+    warped = np.empty_like(channels)
+    for channel in range(channels.shape[2]):
+        warped[..., channel] = _sample(channels[..., channel], field.astype(np.float32, copy=False), order)
+    return warped.reshape(image.shape)
+
+
+def elastic_deform(image, label, rng, grid=3, sigma=10.0):
+    """Deform an image and its label by one and the same random field.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) float array
+        Grey values in 0..1; interpolated cubically and mirrored at the border.
+    label : (H, W) int array
+        Label (0, 1) or instance ids; the nearest pixel is taken, so no new value appears.
+    rng : numpy.random.Generator
+        Source of the field.
+    grid : int
+        Nodes along each axis, at least 2.
+    sigma : float
+        Standard deviation of the displacement at the nodes, in pixels. 0 changes nothing.
+
+    Returns
+    -------
+    image : float32 array, shape of `image`
+    label : array, shape and dtype of `label`
+
+    Raises
+    ------
+    ValueError
+        Image and label differ in height or width, or one of the arguments is none of the above.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.1.
+    """
+    image, label = _as_pair(image, label)
+    field = displacement_field(label.shape, rng, grid, sigma)
+    return warp(image, field), warp(label, field, order=0)
+
+
+def change_grey_values(image, rng, gamma=0.2, contrast=0.2, brightness=0.1):
+    """Change gamma, contrast and brightness of a whole image at random, each a little.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) float array
+        Grey values in 0..1; all channels change alike.
+    rng : numpy.random.Generator
+        Source of the three changes.
+    gamma, contrast : float
+        Largest change of the natural logarithm of the exponent, and of the factor on the distance from the mean.
+    brightness : float
+        Largest shift, in grey values. 0 for each of the three leaves it out.
+
+    Returns
+    -------
+    float32 array, shape of `image`
+        Clipped to 0..1.
+
+    Raises
+    ------
+    ValueError
+        The image is not finite float in 0..1, `rng` is no Generator, or an amount is negative or not finite.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.1, asks for robustness to grey-value variations and gives no amounts.
+    """
+    image = as_image(image)
+    if image.min() < 0 or image.max() > 1:
+        raise ValueError(f"image with grey values {image.min():.3g} to {image.max():.3g}: must lie in 0..1; rescale it, "
+                         "or leave the grey values alone (grey=False)")
+    amounts = {"gamma": gamma, "contrast": contrast, "brightness": brightness}
+    amounts = [as_positive(amount, name) for name, amount in amounts.items()]
+    exponent, factor, shift = (_as_generator(rng).uniform(-amount, amount) for amount in amounts)
+    image = image ** math.exp(exponent)
+    mean = image.mean()
+    return np.clip((image - mean) * math.exp(factor) + mean + shift, 0, 1)
+
+
+def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, grid=3, sigma=10.0):
+    """Draw one new training pair: image and label move together, grey values change in the image alone.
+
+    In this order: elastic deformation, flips of rows and of columns (each in half of the draws), a turn, grey values. A
+    square turns by 0, 90, 180 or 270 degrees, any other shape by 0 or 180, so the shape never changes. A weight map must
+    follow the deformed cells: pass instance ids as label and compute `weight_map` from the result.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) float array
+        Grey values in 0..1.
+    label : (H, W) int array
+        Label (0, 1) or instance ids.
+    rng : numpy.random.Generator
+        The same state gives the same pair.
+    elastic, flips, turns, grey : bool
+        False leaves the step out.
+    grid, sigma
+        Of the elastic deformation, as in `elastic_deform`.
+
+    Returns
+    -------
+    image : float32 array, shape of `image`
+    label : array, shape and dtype of `label`
+        New arrays, both of them.
+
+    Raises
+    ------
+    ValueError
+        As `elastic_deform` and `change_grey_values`.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.1.
+    """
+    image, label = _as_pair(image, label)
+    rng = _as_generator(rng)
+    if elastic:
+        image, label = elastic_deform(image, label, rng, grid, sigma)
+    if flips:
+        axes = np.flatnonzero(rng.random(2) < 0.5)
+        image, label = np.flip(image, axes), np.flip(label, axes)
+    if turns:
+        quarters = int(rng.integers(4)) if label.shape[0] == label.shape[1] else 2 * int(rng.integers(2))
+        image, label = np.rot90(image, quarters), np.rot90(label, quarters)
+    if grey:
+        image = change_grey_values(image, rng)
+    return image.copy(order="C"), label.copy(order="C")
+
+
+def _spline_matrix(size, nodes):
+    spline = CubicSpline(np.arange(nodes), np.eye(nodes), bc_type="natural")
+    return spline(np.linspace(0, nodes - 1, size))
+
+
+def _sample(image, field, order):
+    """One channel of `warp`, a strip of rows at a time."""
+    height, width = image.shape
+    taps = order + 1
+    padded = np.pad(image, (max(taps // 2 - 1, 0), taps // 2), mode="reflect")
+    flat, stride = padded.ravel(), padded.shape[1]
+    half = np.float32(0 if order else 0.5)
+    output = np.empty_like(image)
+    for top in range(0, height, STRIP):
+        down, across = field[:, top:top + STRIP]
+        y = _mirrored(np.arange(top, top + len(down), dtype=np.float32)[:, None] + down, height) + half
+        x = _mirrored(np.arange(width, dtype=np.float32) + across, width) + half
+        row, column = y.astype(np.intp), x.astype(np.intp)
+        first = row * stride + column
+        if order == 0:
+            output[top:top + STRIP] = flat.take(first)
+            continue
+        along_y, along_x = _tap_weights(y - row, order), _tap_weights(x - column, order)
+        total = np.zeros(first.shape, np.float32)
+        for i in range(taps):
+            line = flat[i * stride:].take(first) * along_x[0]
+            for j in range(1, taps):
+                line += flat[i * stride + j:].take(first) * along_x[j]
+            total += line * along_y[i]
+        output[top:top + STRIP] = total
+    return output if order < 3 else output.clip(image.min(), image.max())
+
+
+def _mirrored(positions, size):
+    last = size - 1
+    if last == 0:
+        return np.zeros_like(positions)
+    if np.abs(positions).max() > 2 * last:
+        positions = positions % (2 * last)
+    return last - np.abs(last - np.abs(positions))
+
+
+def _tap_weights(f, order):
+    """Weights of the pixels around a position that lies a fraction f after one of them (cubic: Keys' a = -1/2)."""
+    f = (f).astype(np.float32)
+    if order == 1:
+        return 1 - f, f
+    return (((1 - 0.5 * f) * f - 0.5) * f, (1.5 * f - 2.5) * f * f + 1,
+            ((2 - 1.5 * f) * f + 0.5) * f, (0.5 * f - 0.5) * f * f)
+
+
+def _as_generator(rng):
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng {rng!r}: must be a numpy.random.Generator, such as np.random.default_rng(0)")
+    return rng
+
+
+def _as_pair(image, label):
+    image, label = as_image(image), as_cells(label, "label")
+    same_shape(image, label)
+    return image, label
