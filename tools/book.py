@@ -1,8 +1,8 @@
 """Builds the book: runs the notebooks that need it, lays them out beside the other pages, and calls Sphinx.
 
-    python -m tools.book build        HTML to _build/html (or _build/html-isbi2012)
-    python -m tools.book notebooks    run all notebooks again, store their outputs in place
-    python -m tools.book serve        serve the HTML, rebuild on every change
+    python -m tools.book build              HTML to _build/html (or _build/html-isbi2012)
+    python -m tools.book notebooks [NAME]   run the notebooks again, store their outputs in place
+    python -m tools.book serve              serve the HTML, rebuild on every change
 """
 
 import argparse
@@ -19,163 +19,168 @@ from nbclient.exceptions import CellExecutionError
 
 from . import ledger, links, notebooks, text
 
-ROOT = notebooks.ROOT
-BUILD = ROOT / "_build"
-STORED = {"UNET_TUTORIAL_SPECIMEN": "synthetic"}
+SYNTHETIC = "synthetic"
 VERSIONS = ("tensorflow", "keras", "numpy", "scipy", "matplotlib", "jupyter-book", "sphinx", "myst-nb", "nbval")
+REDIRECT = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>U-Net, by running it</title>
+<meta http-equiv="refresh" content="0; url={page}"><link rel="canonical" href="{page}"></head>
+<body><p><a href="{page}">Open the book</a></p></body></html>
+"""
 
 
 class Failed(Exception):
     """The build cannot go on; the message says why and what to do."""
 
 
-def pages(root=ROOT):
-    """Paths of the pages in the order of `_toc.yml`."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
-    names = [toc["root"]]
-    for part in toc.get("parts", []):
-        names += [chapter["file"] for chapter in part["chapters"]]
-    found = []
-    for name in names:
-        path = next((root / f"{name}{suffix}" for suffix in (".ipynb", ".md") if (root / f"{name}{suffix}").exists()),
-                    None)
-        if path is None:
-            raise Failed(f"_toc.yml names {name}, but there is neither {name}.ipynb nor {name}.md")
-        found.append(path)
-    return found
+class Book:
+    """The sources below `root`, and what is made of them on one specimen."""
+
+    def __init__(self, root=notebooks.ROOT, specimen=SYNTHETIC, data=SYNTHETIC):
+        self.root, self.specimen, self.data = Path(root), specimen, data
+        self.out = self.root / "_build"
+        suffix = "" if specimen == SYNTHETIC else f"-{specimen}"
+        self.stage, self.html, self.doctrees, self.executed = (
+            self.out / f"{part}{suffix}" for part in ("stage", "html", "doctrees", "executed"))
+
+    @property
+    def contents(self):
+        return yaml.safe_load((self.root / "_toc.yml").read_text())
+
+    def pages(self):
+        """Paths of the pages in the order of `_toc.yml`."""
+        names = [self.contents["root"]]
+        names += [chapter["file"] for part in self.contents.get("parts", []) for chapter in part["chapters"]]
+        candidates = [[self.root / f"{name}{suffix}" for suffix in (".ipynb", ".md")] for name in names]
+        for name, paths in zip(names, candidates):
+            if not any(path.exists() for path in paths):
+                raise Failed(f"_toc.yml names {name}, but there is neither {name}.ipynb nor {name}.md")
+        return [next(path for path in paths if path.exists()) for paths in candidates]
+
+    def chapters(self):
+        return [path for path in self.pages() if path.suffix == ".ipynb"]
+
+    def build(self):
+        """Execute, lay out, call Sphinx, follow the links. Raises Failed, and then the next build starts afresh."""
+        try:
+            times = self.lay_out()
+            self.run_sphinx()
+            dead = links.dead_links(self.html)
+            if dead:
+                raise Failed("links that lead nowhere:\n  " + "\n  ".join(dead))
+        except CellExecutionError as error:
+            raise Failed(str(error)) from error
+        finally:
+            if sys.exc_info()[0]:
+                # Sphinx forgets the warnings of a page that did not change: a second run would succeed.
+                shutil.rmtree(self.doctrees, ignore_errors=True)
+        return times
+
+    def lay_out(self):
+        """Write every source to the stage, notebooks with outputs; touch only files whose content changed."""
+        cache = notebooks.Cache(self.executed)
+        names = {path.stem: path.name for path in self.pages()}
+        files, times = {}, {}
+        for path in self.chapters():
+            notebook, times[path.stem] = cache.run(path, self.data, {"UNET_TUTORIAL_SPECIMEN": self.specimen}, self.root)
+            text.captions(notebook)
+            text.relative_links(notebook, names)
+            files[path.relative_to(self.root)] = notebooks.dump(notebook).encode()
+        for path in [*self.root.glob("book/**/*"), self.root / "_config.yml", self.root / "_toc.yml"]:
+            if path.is_file() and path.suffix not in (".ipynb", ".py", ".pyc"):
+                files[path.relative_to(self.root)] = path.read_bytes()
+        replace(files, Path("book/build.md"), "<!-- run times -->", run_times(times))
+        replace(files, Path("book/ledger.md"), "<!-- ledger -->", lambda: ledger.table(self.chapters()))
+        write_changed(files, self.stage, keep=("conf.py",))
+        return times
+
+    def run_sphinx(self):
+        """Turn the stage into HTML. Any warning is an error."""
+        jupyter_book = Path(sys.executable).with_name("jupyter-book")
+        configuration = subprocess.run([jupyter_book, "config", "sphinx", self.stage], capture_output=True, text=True)
+        if configuration.returncode:
+            raise Failed(f"_config.yml was not understood:\n{configuration.stdout}{configuration.stderr}")
+        result = subprocess.run([sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q",
+                                 "-d", self.doctrees, self.stage, self.html])
+        if result.returncode:
+            raise Failed("Sphinx found something to complain about: see above")
+        (self.html / "index.html").write_text(REDIRECT.format(page=f"{self.contents['root']}.html"))
+
+    def store(self, names=()):
+        """Run notebooks on the synthetic specimen and store their outputs in place."""
+        known = {path.stem: path for path in self.chapters()}
+        unknown = sorted(set(names) - set(known))
+        if unknown:
+            raise Failed(f"no such notebook: {', '.join(unknown)}; there are {', '.join(known)}")
+        cache = notebooks.Cache(self.executed)
+        for stem in names or known:
+            print(f"running {stem} ...", flush=True)
+            source = notebooks.read(known[stem])
+            try:
+                notebook, seconds = notebooks.execute(source, known[stem].parent, {"UNET_TUTORIAL_SPECIMEN": SYNTHETIC})
+            except CellExecutionError as error:
+                raise Failed(f"{known[stem]}: {error}") from error
+            text.absolute_links(notebook)
+            known[stem].write_text(notebooks.dump(notebook))
+            cache.put(stem, notebooks.fingerprint(source, SYNTHETIC, self.root), notebook, seconds)
+            print(f"  {stem}: {seconds:.0f} s, {known[stem].stat().st_size / 1e3:.0f} kB", flush=True)
 
 
-def chapters(root=ROOT):
-    return [path for path in pages(root) if path.suffix == ".ipynb"]
-
-
-def specimen_data():
-    """Name of the specimen, and a string that changes when its data does."""
-    name = os.environ.get("UNET_TUTORIAL_SPECIMEN", "synthetic")
-    if name == "synthetic":
+def chosen_specimen():
+    """Name of the specimen that the environment asks for, and a string that changes when its data does."""
+    name = os.environ.get("UNET_TUTORIAL_SPECIMEN") or SYNTHETIC
+    if name == SYNTHETIC:
         return name, name
     from unet_tutorial import datasets
 
     try:
-        volumes = datasets.load_isbi2012() if name == "isbi2012" else datasets.specimen([0])
-    except (datasets.DataUnavailable, ValueError) as error:
+        specimen = datasets.specimen()
+    except ValueError as error:
         raise Failed(f"UNET_TUTORIAL_SPECIMEN={name}: {error}") from error
-    return name, name + hashlib.sha256(volumes.images.tobytes()).hexdigest()
+    if specimen.notice:
+        raise Failed(f"UNET_TUTORIAL_SPECIMEN={name}: {specimen.notice}")
+    return name, name + hashlib.sha256(specimen.images.tobytes() + specimen.labels.tobytes()).hexdigest()
 
 
-def build():
-    """Execute, lay out, call Sphinx, follow the links. Raises Failed, and then leaves nothing that looks finished."""
-    name, data = specimen_data()
-    suffix = "" if name == "synthetic" else f"-{name}"
-    stage, html, doctrees = (BUILD / f"{part}{suffix}" for part in ("stage", "html", "doctrees"))
-    try:
-        times = lay_out(stage, BUILD / f"executed{suffix}", data, {"UNET_TUTORIAL_SPECIMEN": name})
-        run_sphinx(stage, html, doctrees)
-        dead = links.dead_links(html)
-        if dead:
-            raise Failed("links that lead nowhere:\n  " + "\n  ".join(dead))
-    except CellExecutionError as error:
-        raise Failed(str(error)) from error
-    finally:
-        if sys.exc_info()[0]:
-            # Sphinx forgets the warnings of a page that did not change: without this, a second run would succeed.
-            shutil.rmtree(doctrees, ignore_errors=True)
-    print(f"{len(times)} notebooks, {sum(times.values()):.0f} s of running; open {html / 'index.html'}")
+def replace(files, target, marker, content):
+    if target in files:
+        content = content() if callable(content) else content
+        files[target] = files[target].replace(marker.encode(), content.encode())
 
 
-def lay_out(stage, executed, data, environment):
-    """Write every source of the book to `stage`, notebooks with outputs; touch only files whose content changed."""
-    cache = notebooks.Cache(executed)
-    contents, times = {}, {}
-    names = {path.stem: path.name for path in pages()}
-    for path in chapters():
-        notebook, times[path.stem] = cache.run(path, path.parent, data, environment, lambda line: print(line, flush=True))
-        text.captions(notebook)
-        text.relative_links(notebook, names)
-        target = Path(path.relative_to(ROOT))
-        scratch = executed / "scratch.ipynb"
-        notebooks.write(notebook, scratch)
-        contents[target] = scratch.read_bytes()
-    for path in sorted(ROOT.glob("book/**/*")):
-        if path.is_file() and path.relative_to(ROOT) not in contents and path.suffix not in (".ipynb", ".py", ".pyc"):
-            contents[path.relative_to(ROOT)] = path.read_bytes()
-    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
-        if (ROOT / name).exists():
-            contents[Path(name)] = (ROOT / name).read_bytes()
-    replace(contents, Path("book/build.md"), "<!-- run times -->", run_times(times))
-    replace(contents, Path("book/ledger.md"), "<!-- ledger -->", ledger.table(chapters()))
-    for old in stage.rglob("*"):
-        if old.is_file() and old.relative_to(stage) not in contents and old.name != "conf.py":
+def write_changed(files, folder, keep=()):
+    """Make `folder` hold exactly `files`; a file that is right already keeps its time."""
+    for old in folder.rglob("*"):
+        if old.is_file() and old.relative_to(folder) not in files and old.name not in keep:
             old.unlink()
-    for target, content in contents.items():
-        path = stage / target
+    for target, content in files.items():
+        path = folder / target
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-    return times
-
-
-def replace(contents, target, marker, text):
-    if target in contents:
-        contents[target] = contents[target].replace(marker.encode(), text.encode())
 
 
 def run_times(times):
     rows = ["| Notebook | Seconds |", "|---|---:|"]
-    rows += [f"| [{stem.replace('_', ' ').capitalize()}]({stem}.ipynb) | {seconds:.0f} |"
-             for stem, seconds in times.items()]
+    rows += [f"| [{ledger.title(stem)}]({stem}.ipynb) | {seconds:.0f} |" for stem, seconds in times.items()]
     rows += [f"| All | {sum(times.values()):.0f} |", "", "| Package | Version |", "|---|---|",
              f"| Python | {sys.version.split()[0]} |"]
     rows += [f"| {name} | {metadata.version(name)} |" for name in VERSIONS]
     return "\n".join(rows)
 
 
-def run_sphinx(stage, html, doctrees):
-    """Turn `stage` into HTML. Any warning is an error."""
-    configuration = subprocess.run([sys.executable, "-m", "jupyter_book.cli.main", "config", "sphinx", str(stage)],
-                                   capture_output=True, text=True)
-    if configuration.returncode:
-        raise Failed(f"_config.yml was not understood:\n{configuration.stdout}{configuration.stderr}")
-    result = subprocess.run([sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-j", "1",
-                             "-d", str(doctrees), str(stage), str(html)])
-    if result.returncode:
-        raise Failed("Sphinx found something to complain about: see above")
-
-
-def store(names=()):
-    """Run notebooks on the synthetic specimen and store their outputs in place."""
-    wanted = [path for path in chapters() if not names or path.stem in names]
-    if len(wanted) < len(names):
-        raise Failed(f"no such notebook: {sorted(set(names) - {path.stem for path in wanted})}; "
-                     f"there are {[path.stem for path in chapters()]}")
-    cache = notebooks.Cache(BUILD / "executed")
-    for path in wanted:
-        print(f"running {path.stem} ...", flush=True)
-        source = notebooks.read(path)
-        try:
-            notebook, seconds = notebooks.execute(source, path.parent, STORED)
-        except CellExecutionError as error:
-            raise Failed(f"{path}: {error}") from error
-        text.absolute_links(notebook)
-        notebooks.write(notebook, path)
-        cache.put(path.stem, notebooks.fingerprint(source, "synthetic"), notebook, seconds)
-        print(f"  {path.stem}: {seconds:.0f} s, {path.stat().st_size / 1e3:.0f} kB", flush=True)
-
-
-def serve(port=8000):
+def serve(book, port=8000):
     """Serve the HTML and build again whenever a source changes. A failed build is reported and waits for its mending."""
     from livereload import Server
 
     def rebuild():
-        result = subprocess.run([sys.executable, "-m", "tools.book", "build"], cwd=ROOT)
+        result = subprocess.run([sys.executable, "-m", "tools.book", "build"], cwd=book.root)
         print("built" if result.returncode == 0 else "the build failed: see above", flush=True)
 
     rebuild()
     server = Server()
-    for pattern in ("book/**/*", "book/*", "unet_tutorial/*", "_config.yml", "_toc.yml", "requirements.txt"):
-        server.watch(str(ROOT / pattern), rebuild, delay=1)
-    suffix = specimen_data()[0]
-    server.serve(root=str(BUILD / ("html" if suffix == "synthetic" else f"html-{suffix}")), port=port)
+    for pattern in ("book/*", "book/_static/*", "unet_tutorial/*", "_config.yml", "_toc.yml", "requirements.txt"):
+        server.watch(str(book.root / pattern), rebuild, delay=1)
+    server.serve(root=str(book.html), port=port)
 
 
 def main():
@@ -186,9 +191,12 @@ def main():
     arguments = parser.parse_args()
     try:
         if arguments.action == "notebooks":
-            store(arguments.names)
-        else:
-            {"build": build, "serve": serve}[arguments.action]()
+            return Book().store(arguments.names)
+        book = Book(notebooks.ROOT, *chosen_specimen())
+        if arguments.action == "serve":
+            return serve(book)
+        times = book.build()
+        print(f"{len(times)} notebooks, {sum(times.values()):.0f} s of running; open {book.html / 'index.html'}")
     except Failed as error:
         sys.exit(f"error: {error}")
 

@@ -41,11 +41,16 @@ def rows(path):
     return found
 
 
+def title(stem):
+    """Name of a chapter as its file gives it: "overlap_tile" is "Overlap tile"."""
+    return stem.replace("_", " ").capitalize()
+
+
 def table(paths):
     """The ledger as Markdown: every claim of every chapter, in the order of the book."""
     lines = ["| Claim | Section | Chapter | Code | Test |", "|---|---|---|---|---|"]
     for path in paths:
-        lines += [f"| {row.claim} | {row.section} | [{row.chapter.replace('_', ' ').capitalize()}]({row.chapter}.ipynb) "
+        lines += [f"| {row.claim} | {row.section} | [{title(row.chapter)}]({row.chapter}.ipynb) "
                   f"| {', '.join(f'`{name}`' for name in row.code)} | {', '.join(f'`{name}`' for name in row.tests)} |"
                   for row in rows(path)]
     return "\n".join(lines)

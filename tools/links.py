@@ -22,13 +22,13 @@ def _anchors(path):
 def dead_links(folder):
     """A line for each href or src of the pages below `folder` whose file or anchor does not exist.
 
-    Links to other hosts are not followed.
+    Links to other hosts are not followed; templates that the theme leaves in `_static` are not pages.
     """
     folder = Path(folder).resolve()
     _page.cache_clear()
     _anchors.cache_clear()
     dead = []
-    for page in sorted(folder.rglob("*.html")):
+    for page in sorted(set(folder.rglob("*.html")) - set(folder.glob("_static/**/*.html"))):
         for tag in _page(page).find_all(True):
             for attribute in ("href", "src"):
                 link = tag.get(attribute)

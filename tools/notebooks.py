@@ -77,7 +77,7 @@ def execute(notebook, folder, environment=None):
 
     Raises nbclient's CellExecutionError where a cell fails.
     """
-    notebook = nbformat.from_dict(json.loads(nbformat.writes(notebook)))
+    notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
     client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", coalesce_streams=True,
                             resources={"metadata": {"path": str(folder)}})
     start = time.monotonic()
@@ -109,9 +109,8 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def write(notebook, path):
-    text = nbformat.writes(notebook, indent=1)
-    path.write_text(text if text.endswith("\n") else text + "\n")
+def dump(notebook):
+    return nbformat.writes(notebook, indent=1).rstrip("\n") + "\n"
 
 
 class Cache:
@@ -134,15 +133,15 @@ class Cache:
         partial.write_text(json.dumps({"outputs": outputs, "seconds": seconds}))
         partial.replace(path)
 
-    def run(self, path, folder, data="", environment=None, report=print):
+    def run(self, path, data="", environment=None, root=ROOT):
         """The notebook at `path` with its outputs, from the cache where nothing that it depends on has changed."""
         notebook = read(path)
-        key = fingerprint(notebook, data)
+        key = fingerprint(notebook, data, root)
         entry = self.get(path.stem, key)
         if entry is None:
-            report(f"running {path.stem} ...")
-            executed, seconds = execute(notebook, folder, environment)
-            report(f"  {path.stem}: {seconds:.0f} s")
+            print(f"running {path.stem} ...", flush=True)
+            executed, seconds = execute(notebook, path.parent, environment)
+            print(f"  {path.stem}: {seconds:.0f} s", flush=True)
             self.put(path.stem, key, executed, seconds)
             entry = self.get(path.stem, key)
         code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -80,7 +80,8 @@ def interpolate_field(vectors, shape):
         raise ValueError(f"shape {shape!r}: must be (H, W); of a colour image give image.shape[:2]")
     along_rows, along_columns = (_spline_matrix(as_size(size, "height or width"), nodes)
                                  for size, nodes in zip(shape, vectors.shape[1:]))
-    return (along_rows @ vectors @ along_columns.T).astype(np.float32)
+    rows = np.einsum("ki,akl->ail", along_rows, vectors)  # a matrix product would wake threads that training needs
+    return np.einsum("ail,lj->aij", rows, along_columns).astype(np.float32)
 
 
 def warp(image, field, order=3):
@@ -95,9 +96,9 @@ def warp(image, field, order=3):
     field : (2, H, W) float array
         Displacements in pixels, rows first.
     order : {0, 1, 3}
-        0 takes the nearest pixel and makes no new value. 1 is linear: fast, but it smooths noise and fine texture by an
-        amount that changes from place to place. 3 is cubic convolution over 4x4 pixels, clipped to the image's range:
-        it keeps texture, in about twice the time.
+        0 takes the nearest pixel and makes no new value. 1 is linear: it smooths noise and fine texture by an amount
+        that changes from place to place, and keeps 2/3 of the standard deviation of white noise on average. 3 is cubic
+        convolution over 4x4 pixels, clipped to the image's range: it keeps 0.81 of it, in about twice the time.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def warp(image, field, order=3):
     ----------
     Ronneberger et al. 2015, section 3.1; the order of the grey-value interpolation is not given there.
     """
-    if order not in (0, 1, 3):
+    if as_size(order, "order", minimum=0) not in (0, 1, 3):
         raise ValueError(f"order {order!r}: must be 0 (nearest), 1 (linear) or 3 (cubic)")
     image, field = as_image(image) if order else np.asarray(image), np.asarray(field)
     if image.ndim not in (2, 3) or image.size == 0:
@@ -258,7 +259,7 @@ def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, 
 
 def _spline_matrix(size, nodes):
     spline = CubicSpline(np.arange(nodes), np.eye(nodes), bc_type="natural")
-    return spline(np.linspace(0, nodes - 1, size))
+    return np.ascontiguousarray(spline(np.linspace(0, nodes - 1, size)).T)
 
 
 def _sample(image, field, order):
@@ -278,14 +279,17 @@ def _sample(image, field, order):
         if order == 0:
             output[top:top + STRIP] = flat.take(first)
             continue
-        along_y, along_x = _tap_weights(y - row, order), _tap_weights(x - column, order)
-        total = np.zeros(first.shape, np.float32)
-        for i in range(taps):
-            line = flat[i * stride:].take(first) * along_x[0]
-            for j in range(1, taps):
-                line += flat[i * stride + j:].take(first) * along_x[j]
-            total += line * along_y[i]
-        output[top:top + STRIP] = total
+        total = output[top:top + STRIP]
+        total[:] = 0
+        along_x = _tap_weights(x - np.floor(x), order)
+        for i, weight_y in enumerate(_tap_weights(y - np.floor(y), order)):
+            line = 0
+            for j, weight_x in enumerate(along_x):
+                pixels = flat[i * stride + j:].take(first, mode="wrap")  # all are in range: this skips the check
+                pixels *= weight_x
+                line += pixels
+            line *= weight_y
+            total += line
     return output if order < 3 else output.clip(image.min(), image.max())
 
 
@@ -300,7 +304,6 @@ def _mirrored(positions, size):
 
 def _tap_weights(f, order):
     """Weights of the pixels around a position that lies a fraction f after one of them (cubic: Keys' a = -1/2)."""
-    f = (f).astype(np.float32)
     if order == 1:
         return 1 - f, f
     return (((1 - 0.5 * f) * f - 0.5) * f, (1.5 * f - 2.5) * f * f + 1,

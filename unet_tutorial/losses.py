@@ -218,7 +218,7 @@ def weighted_cross_entropy(labels, logits, weights=None, reduction="mean"):
         raise ValueError(f"labels of dtype {labels.dtype.name}: must be integer class numbers")
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction {reduction!r}: must be 'mean' or 'sum'")
-    if logits.shape[-1] < 2:
+    if not logits.shape.rank or logits.shape[-1] < 2:
         raise ValueError(f"logits of shape {tuple(logits.shape)}: a soft-max needs two classes or more on the last axis")
     weights = tf.ones_like(labels, tf.float32) if weights is None else tf.cast(weights, tf.float32)
     for array, name in ((labels, "labels"), (weights, "weights")):

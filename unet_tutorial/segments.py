@@ -1,5 +1,7 @@
 """From a probability map to segments: threshold, connected components, and borders one pixel thin."""
 
+from collections import deque
+
 import numpy as np
 from scipy import ndimage
 
@@ -31,18 +33,14 @@ def segments(prediction, threshold=0.5):
     prediction = as_probability(prediction)
     if prediction.ndim != 2:
         raise ValueError(f"prediction of shape {prediction.shape}: must be (H, W); take one slice at a time")
-    thresholds = as_thresholds(threshold)
-    if len(thresholds) != 1:
-        raise ValueError(f"threshold {threshold!r}: segments are taken at one threshold, a number in 0..1")
-    return ndimage.label(prediction > thresholds[0])[0]
+    return ndimage.label(prediction > as_threshold(threshold))[0]
 
 
 def thin_borders(segmentation):
     """Grow all segments at one speed until only borders one pixel wide are left between them.
 
-    A watershed by flooding: all segments grow together, one 4-connected step at a time, over the pixels of value 0.
-    A pixel that two different segments have reached stays 0. Where two neighbouring pixels are reached in the same
-    step from different segments, the segment of lower id goes first.
+    A watershed by flooding, first come, first served: all segments grow together, one 4-connected step at a time, over
+    the pixels of value 0. A pixel whose neighbours already belong to two different segments stays 0.
 
     Parameters
     ----------
@@ -52,8 +50,8 @@ def thin_borders(segmentation):
 
     Returns
     -------
-    (H, W) int32 array
-        The grown ids; 0 on the borders. All 0 if there is no segment.
+    (H, W) int array
+        The grown ids, 0 on the borders; all 0 if there is no segment. Of the dtype of `segmentation`, int32 for a mask.
 
     Raises
     ------
@@ -62,8 +60,10 @@ def thin_borders(segmentation):
 
     Notes
     -----
-    The challenge thins the proposal, and only the proposal, in this way before V_Rand and V_Info (Arganda-Carreras et
-    al. 2015). Published watersheds break the ties of equal distance in other orders, which moves a border by one pixel.
+    The challenge thins the proposal in this way, never the truth, before V_Rand and V_Info (Arganda-Carreras et al.
+    2015). Where two neighbouring pixels are reached in the same step from different segments, one of the two becomes
+    border, and which one is a matter of order, here raster order. Other watersheds may set such a border one pixel
+    beside this one; on slices of 512 x 512 pixels that moves V_Rand by about 0.0001.
     """
     segmentation = np.asarray(segmentation)
     if segmentation.dtype == bool:
@@ -71,27 +71,26 @@ def thin_borders(segmentation):
     segmentation = as_cells(segmentation, "segmentation")
     if segmentation.max() <= 1:
         segmentation = ndimage.label(segmentation)[0]
-    ids = np.pad(segmentation.astype(np.int32), 1).ravel()
-    undecided = np.pad(segmentation == 0, 1).ravel()
+    return _flood(segmentation)
+
+
+def _flood(segmentation):
     width = segmentation.shape[1] + 2
-    steps = np.array([-width, -1, 1, width])
-    claims = np.zeros_like(ids)
-    reached = _neighbours(np.flatnonzero(ids), steps, undecided)
-    while reached.size:
-        around = ids[reached[:, None] + steps]
-        own = around.max(axis=1)
-        border = ((around != 0) & (around != own[:, None])).any(axis=1)
-        undecided[reached[border]] = False
-        reached, own = reached[~border], own[~border]
-        claims[reached] = own
-        rivals = claims[reached[:, None] + steps]
-        waits = ((rivals != 0) & (rivals < own[:, None])).any(axis=1)
-        claims[reached] = 0
-        grown, waiting = reached[~waits], reached[waits]
-        ids[grown] = own[~waits]
-        undecided[grown] = False
-        reached = np.union1d(_neighbours(grown, steps, undecided), waiting)
-    return ids.reshape(-1, width)[1:-1, 1:-1]
+    ids = np.pad(segmentation, 1)
+    dry = np.pad(segmentation == 0, 1)
+    queue = deque(np.flatnonzero(ndimage.binary_dilation(ids) & dry).tolist())
+    ids, dry = ids.ravel().tolist(), bytearray(dry)
+    while queue:
+        pixel = queue.popleft()
+        if not dry[pixel]:
+            continue
+        dry[pixel] = False
+        around = pixel - width, pixel - 1, pixel + 1, pixel + width
+        reaching = {ids[neighbour] for neighbour in around} - {0}
+        if len(reaching) == 1:
+            ids[pixel] = reaching.pop()
+            queue.extend(neighbour for neighbour in around if dry[neighbour])
+    return np.array(ids, segmentation.dtype).reshape(-1, width)[1:-1, 1:-1]
 
 
 def as_probability(prediction):
@@ -132,6 +131,8 @@ def as_thresholds(threshold):
     return values.tolist()
 
 
-def _neighbours(pixels, steps, undecided):
-    around = np.unique(pixels[:, None] + steps)
-    return around[undecided[around]]
+def as_threshold(threshold):
+    """Return one threshold as a float in 0..1, or raise ValueError."""
+    if np.ndim(threshold) != 0:
+        raise ValueError(f"threshold {threshold!r}: must be one number in 0..1, not a sequence")
+    return as_thresholds(threshold)[0]

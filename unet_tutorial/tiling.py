@@ -99,7 +99,9 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     depth, padding = unet_depth(model), unet_padding(model)
     image = _with_channels(image, model.input_shape[-1])
     batch_size = as_size(batch_size, "batch_size")
-    sides = model.input_shape[1:3] if tile is None else _pair(tile)
+    if tile is None:
+        tile = model.input_shape[1:3]
+    sides = tile if np.shape(tile) == (2,) else (tile, tile)
     rows, columns = (_lay(side, tile_side, stride, depth, padding) for side, tile_side in zip(image.shape, sides))
     if any(side not in (None, axis.tile) for side, axis in zip(model.input_shape[1:3], (rows, columns))):
         model = resize_unet(model, (rows.tile, columns.tile, image.shape[2]))
@@ -108,14 +110,12 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     forward = tf.function(functools.partial(model, training=False), autograph=False)
     pieces = list(itertools.product(rows.pieces, columns.pieces))
     probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
-    with tqdm(total=len(pieces), unit="tile", disable=not progress) as bar:
-        for start in range(0, len(pieces), batch_size):
-            batch = pieces[start:start + batch_size]
-            tiles = np.stack([padded[row.offset:row.offset + rows.tile, column.offset:column.offset + columns.tile]
-                              for row, column in batch])
-            for (row, column), predicted in zip(batch, _activated(model, forward(tf.constant(tiles)).numpy())):
-                probabilities[row.target, column.target] = predicted[row.kept, column.kept]
-            bar.update(len(batch))
+    for start in tqdm(range(0, len(pieces), batch_size), unit="batch", disable=not progress):
+        batch = pieces[start:start + batch_size]
+        tiles = np.stack([padded[row.offset:row.offset + rows.tile, column.offset:column.offset + columns.tile]
+                          for row, column in batch])
+        for (row, column), predicted in zip(batch, _activated(model, forward(tf.constant(tiles)).numpy())):
+            probabilities[row.target, column.target] = predicted[row.kept, column.kept]
     return probabilities
 
 
@@ -157,7 +157,7 @@ def predict_rotated(model, image, rotations=7, angles=None, **options):
     elif np.ndim(angles) != 1 or not len(angles) or not all(
             isinstance(angle, numbers.Real) and math.isfinite(angle) for angle in angles):
         raise ValueError(f"angles {angles!r}: must be a sequence of at least one finite number, in degrees")
-    return _mean(_predict_turned(model, image, angle, options) for angle in angles)
+    return sum(_predict_turned(model, image, angle, options) for angle in angles) / len(angles)
 
 
 def predict_flipped(model, image, **options):
@@ -167,8 +167,8 @@ def predict_flipped(model, image, **options):
     those of `predict_tiled`.
     """
     image = _with_channels(image, model.input_shape[-1])
-    return _mean(np.flip(predict_tiled(model, np.flip(image, axes), **options), axes)
-                 for axes in ((), (0,), (1,), (0, 1)))
+    return sum(np.flip(predict_tiled(model, np.flip(image, axes), **options), axes)
+               for axes in ((), (0,), (1,), (0, 1))) / 4
 
 
 class _Piece(NamedTuple):
@@ -200,9 +200,9 @@ def _lay(side, tile, stride, depth, padding):
     whole = math.ceil(side / unit) * unit
     if side <= gain or (padding == "same" and whole <= tile):
         stride = side
-    elif stride is None and gain < unit:
-        raise ValueError(f"tile {tile}: gives {gain} px, but in phase tiles lie at least {unit} px apart; "
-                         f"pass tile={tile + math.ceil((unit - gain) / unit) * unit} or more")
+    elif gain < (unit if stride is None else 1):
+        raise ValueError(f"tile {tile}: gives only {max(gain, 0)} px, but tiles in phase lie at least {unit} px apart; "
+                         f"pass tile={tile - (gain - unit) // unit * unit} or more")
     elif stride is None:
         stride = gain // unit * unit
     elif stride > gain:
@@ -226,8 +226,7 @@ def _piece(offset, first, end, side):
 
 
 def _activated(model, outputs):
-    activation = keras.activations.serialize(model.get_layer("output").activation)
-    if activation != "linear":
+    if keras.activations.serialize(model.get_layer("output").activation) != "linear":
         return outputs
     return scipy.special.expit(outputs) if outputs.shape[-1] == 1 else scipy.special.softmax(outputs, axis=-1)
 
@@ -251,14 +250,6 @@ def _turn(image, angle, shape, order):
                      for channel in np.moveaxis(image, -1, 0)], axis=-1)
 
 
-def _mean(predictions):
-    """Mean of predictions that come one at a time, without holding them all."""
-    total = 0.0
-    for count, prediction in enumerate(predictions, start=1):
-        total = total + prediction
-    return (total / count).astype(np.float32, copy=False)
-
-
 def _mirrored(side, before, after):
     period = max(2 * (side - 1), 1)
     positions = np.arange(-before, side + after) % period
@@ -274,7 +265,3 @@ def _with_channels(image, channels):
                 else f"the model takes {channels} channels")
         raise ValueError(f"image of shape {image.shape}: {rule}")
     return image.reshape(*image.shape[:2], channels)
-
-
-def _pair(tile):
-    return tuple(tile) if np.shape(tile) == (2,) else (tile, tile)

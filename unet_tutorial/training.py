@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -110,9 +111,10 @@ class TileBatches:
             raise ValueError(f"images of shape {images.shape}: must be (N, H, W) with at least one slice")
         if len(images) != len(cells):
             raise ValueError(f"{len(images)} images and {len(cells)} maps of cells: one map for each image")
-        tile = model.input_shape[1] or tile
-        if tile is None or model.input_shape[2] not in (None, tile):
-            raise ValueError(f"model with the input {model.input_shape}: needs a square tile; give `tile`")
+        if len({*model.input_shape[1:3], tile} - {None}) != 1:
+            raise ValueError(f"model with the input {model.input_shape} and tile {tile}: must give one side of a square "
+                             "tile; name it where the model leaves it open, leave it out where the model is square")
+        tile = next(side for side in (*model.input_shape[1:3], tile) if side is not None)
         self.tile = as_size(tile, "tile")
         self.out = geometry.output_size(self.tile, unet_depth(model), unet_padding(model))
         self.margin = (self.tile - self.out) // 2
@@ -182,7 +184,8 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     every : float
         Seconds between two checkpoints.
     watch : callable, optional
-        Called with (model, step) each `watch_every` steps; what it returns is kept in the history.
+        Called with (model, step) each `watch_every` steps; what it returns is kept in the history. With a checkpoint,
+        these must be numbers, strings, or lists or dicts of them.
     progress : bool
         Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
 
@@ -194,7 +197,7 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     Raises
     ------
     ValueError
-        The checkpoint is not one of this model and optimizer.
+        The checkpoint cannot be read, or is not one of this model and optimizer.
     FloatingPointError
         The loss is no longer finite: names the step and suggests a lower learning rate.
     """
@@ -203,8 +206,11 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     loss = loss or losses.weighted_cross_entropy
     optimizer.build(model.trainable_variables)
     history = History()
-    if checkpoint and Path(checkpoint).exists():
-        history = _load(Path(checkpoint), model, optimizer, batches)
+    if checkpoint:
+        checkpoint = Path(checkpoint)
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        if checkpoint.exists():
+            history = _load(checkpoint, model, optimizer, batches)
 
     @tf.function(reduce_retracing=True)
     def step(images, labels, weights):
@@ -221,17 +227,17 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
             value = float(step(*(tf.constant(part) for part in next(batches))))
             if not np.isfinite(value):
                 raise FloatingPointError(f"loss {value} at step {history.steps + 1}: the training diverged; start again "
-                                         "with a lower learning rate")
+                                         f"with a lower learning rate{f' and without {checkpoint}' * bool(checkpoint)}")
             history.losses.append(value)
             if watch and history.steps % watch_every == 0:
                 history.watched.append((history.steps, watch(model, history.steps)))
             bar.update()
             bar.set_postfix(loss=f"{np.mean(history.losses[-20:]):.3f}", refresh=False)
             if checkpoint and time.monotonic() - saved > every:
-                _save(Path(checkpoint), model, optimizer, batches, history)
+                _save(checkpoint, model, optimizer, batches, history)
                 saved = time.monotonic()
     if checkpoint:
-        _save(Path(checkpoint), model, optimizer, batches, history)
+        _save(checkpoint, model, optimizer, batches, history)
     return history
 
 
@@ -244,22 +250,30 @@ def _state(model, optimizer):
 def _save(path, model, optimizer, batches, history):
     arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
     rng = getattr(batches, "rng", None)
-    story = {"losses": history.losses, "watched": history.watched, "rng": rng and rng.bit_generator.state}
+    story = json.dumps({"losses": history.losses, "watched": history.watched, "rng": rng and rng.bit_generator.state},
+                       default=lambda value: np.asarray(value).tolist())
     partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        np.savez(file, story=np.array(json.dumps(story)), **arrays)
-    os.replace(partial, path)
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, story=np.array(story), **arrays)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _load(path, model, optimizer, batches):
     variables = _state(model, optimizer)
-    with np.load(path, allow_pickle=False) as saved:
-        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-        if shapes != {name: saved[name].shape for name in saved.files if name != "story"}:
-            raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
-        story = json.loads(str(saved["story"]))
-        for name, variable in variables.items():
-            variable.assign(saved[name])
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            arrays = dict(saved)
+        story = json.loads(str(arrays.pop("story")))
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"checkpoint {path}: cannot be read ({error}); delete it or name another file") from error
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if shapes != {name: array.shape for name, array in arrays.items()}:
+        raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
     if story["rng"] and hasattr(batches, "rng"):
         batches.rng.bit_generator.state = story["rng"]
     return History(story["losses"], [tuple(entry) for entry in story["watched"]])

@@ -1,0 +1,416 @@
+"""Laws of the weight map and of the weighted cross entropy; oracles by brute force."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from unet_tutorial import losses
+from unet_tutorial.losses import (border_weight_map, class_balance, separate_touching, soft_max, weight_map,
+                                  weighted_cross_entropy, weighted_cross_entropy_loss)
+
+
+def border_by_definition(cells, w0, sigma):
+    ids = np.unique(cells[cells > 0])
+    weights = np.zeros(cells.shape)
+    if len(ids) < 2:
+        return weights
+    pixels = np.argwhere(cells == 0)
+    distances = np.sort([cdist(pixels, np.argwhere(cells == cell)).min(axis=1) for cell in ids], axis=0)
+    weights[cells == 0] = w0 * np.exp(-(distances[0] + distances[1]) ** 2 / (2 * sigma**2))
+    return weights
+
+
+def random_cells(rng, kind):
+    shape = tuple(rng.integers(1, 20, 2))
+    if kind == "sparse pixels":
+        return np.where(rng.random(shape) < 0.08, rng.integers(1, 900, shape), 0)
+    if kind == "fragments":
+        return np.where(rng.random(shape) < 0.3, rng.integers(1, 4, shape), 0)
+    if kind == "crowded":
+        return rng.integers(0, 5, shape)
+    cells = np.zeros(shape, int)  # rectangles
+    for cell in rng.permutation(40)[:rng.integers(1, 8)] + 1:
+        top, left = rng.integers(0, shape)
+        cells[top:top + rng.integers(1, 8), left:left + rng.integers(1, 8)] = cell
+    return cells
+
+
+KINDS = ("sparse pixels", "fragments", "crowded", "rectangles")
+
+
+def touching_pixels(cells):
+    height, width = cells.shape
+    found = np.zeros(cells.shape, bool)
+    for row, column in np.argwhere(cells > 0):
+        around = cells[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
+        found[row, column] = ((around != 0) & (around != cells[row, column])).any()
+    return found
+
+
+# border weight map
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_border_map_is_the_definition(kind):
+    rng = np.random.default_rng(KINDS.index(kind))
+    for _ in range(80):
+        cells = random_cells(rng, kind)
+        w0, sigma = rng.uniform(0, 20), rng.choice([0.4, 2.0, 5.0, 60.0])
+        found = border_weight_map(cells, w0, sigma)
+        np.testing.assert_allclose(found, border_by_definition(cells, w0, sigma), rtol=1e-5, atol=1e-6)
+        assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_border_map_of_two_far_walls_by_hand(axis):
+    cells = np.zeros((7, 40), np.uint8)
+    cells[:, 0], cells[:, 39] = 9, 4
+    found = border_weight_map(np.moveaxis(cells, axis, 0), sigma=20.0)
+    expected = np.zeros(cells.shape)
+    expected[:, 1:39] = 10 * np.exp(-39**2 / 800)
+    np.testing.assert_allclose(np.moveaxis(found, 0, axis), expected, rtol=1e-6)
+
+
+def test_border_map_defaults_are_those_of_equation_2():
+    cells = np.array([[1, 0, 0, 2]])
+    np.testing.assert_allclose(border_weight_map(cells), [[0, 10 * np.exp(-9 / 50), 10 * np.exp(-9 / 50), 0]], rtol=1e-6)
+
+
+def test_border_map_is_exact_as_far_as_float32_reaches():
+    cells = np.zeros((3, 90), int)
+    cells[1, 0] = 1
+    for column in (68, 69, 70, 80):
+        one = cells.copy()
+        one[1, column] = 2
+        found = border_weight_map(one, w0=1e9)
+        np.testing.assert_allclose(found, border_by_definition(one, 1e9, 5.0), rtol=1e-4, atol=1e-44)
+        assert found[1, 1] > 0
+
+
+def test_border_map_never_exceeds_the_definition_beyond_its_reach():
+    cells = np.zeros((3, 90), int)
+    cells[1, [0, 89]] = 1, 2
+    assert (border_weight_map(cells, w0=1e30, sigma=1.0) <= border_by_definition(cells, 1e30, 1.0)).all()
+
+
+def test_border_map_is_zero_on_cells_and_grows_as_the_gap_closes():
+    peaks = []
+    for gap in (1, 2, 4, 8):
+        cells = np.zeros((9, 20), int)
+        cells[:, :5], cells[:, 5 + gap:] = 3, 7
+        weights = border_weight_map(cells)
+        assert (weights[cells > 0] == 0).all() and (weights[cells == 0] > 0).all()
+        peaks.append(weights.max())
+    assert peaks == sorted(peaks, reverse=True) and peaks[0] < 10
+
+
+def test_border_map_doubles_with_w0_and_sharpens_with_sigma():
+    cells = random_cells(np.random.default_rng(5), "sparse pixels")
+    np.testing.assert_allclose(border_weight_map(cells, 6.0), 2 * border_weight_map(cells, 3.0), rtol=1e-6)
+    assert (border_weight_map(cells, 0) == 0).all()
+    assert (border_weight_map(cells, 10, 1e-3) == 0).all()
+    np.testing.assert_allclose(border_weight_map(cells, 10, 1e6), np.where(cells == 0, 10, 0), rtol=1e-6)
+
+
+def test_border_map_depends_on_distance_over_sigma_only():
+    cells = np.zeros((41, 41), int)
+    cells[0, 0], cells[20, 20] = 1, 2
+    double = np.zeros((81, 81), int)
+    double[0, 0], double[40, 40] = 1, 2
+    np.testing.assert_allclose(border_weight_map(double, 10, 10)[::2, ::2], border_weight_map(cells, 10, 5), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_border_map_moves_with_the_cells_and_ignores_their_numbers(kind):
+    rng = np.random.default_rng(11)
+    for _ in range(10):
+        cells = random_cells(rng, kind)
+        weights = border_weight_map(cells)
+        for move in (np.transpose, np.flipud, np.fliplr, np.rot90):
+            np.testing.assert_allclose(border_weight_map(move(cells)), move(weights), rtol=1e-6)
+        numbers = np.append(0, 1 + rng.permutation(2000))
+        np.testing.assert_array_equal(border_weight_map(numbers[cells]), weights)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.int64, np.uint64])
+def test_border_map_takes_any_integer_type(dtype):
+    cells = random_cells(np.random.default_rng(3), "rectangles")
+    np.testing.assert_array_equal(border_weight_map(cells.astype(dtype)), border_weight_map(cells))
+
+
+@pytest.mark.parametrize("cells", [np.zeros((5, 6), int), np.full((5, 6), 3), np.pad([[4]], 3), np.array([[0]]),
+                                   np.array([[2, 0, 2, 0]])], ids=["none", "full", "one", "one pixel", "two pieces"])
+def test_border_map_of_fewer_than_two_cells_is_zero(cells):
+    weights = border_weight_map(cells)
+    assert weights.shape == cells.shape and weights.dtype == np.float32 and not weights.any()
+
+
+@pytest.mark.parametrize("name, value, rule", [("w0", -1, ">= 0"), ("w0", np.nan, ">= 0"), ("w0", np.inf, ">= 0"),
+                                               ("sigma", 0, "> 0"), ("sigma", -5, "> 0"), ("sigma", np.nan, "> 0"),
+                                               ("sigma", np.inf, "> 0"), ("sigma", "5", "> 0")])
+@pytest.mark.parametrize("function", [border_weight_map, weight_map])
+def test_bad_height_or_width_is_named(function, name, value, rule):
+    with pytest.raises(ValueError, match=f"{name} {value!r}: must be a finite number {rule}"):
+        function(np.array([[1, 0, 2]]), **{name: value})
+
+
+@pytest.mark.parametrize("cells, message", [
+    (np.array([[1.0, 0.0, 2.0]]), "float64"), (np.array([[np.nan, 0.0]]), "float64"), (np.array([[True, False]]), "bool"),
+    (np.array([[1, 0, -7]]), "negative id -7"), (np.zeros((2, 3, 4), int), r"\(2, 3, 4\)"), (np.array([1, 0]), r"\(2,\)"),
+    (np.zeros((0, 4), int), "no pixel")])
+@pytest.mark.parametrize("function", [border_weight_map, weight_map, separate_touching])
+def test_bad_cells_are_named(function, cells, message):
+    with pytest.raises(ValueError, match=f"cells.*{message}"):
+        function(cells)
+
+
+# class balance and the whole map
+
+@pytest.mark.parametrize("shape", [(9, 7), (1, 40), (4, 5, 6)])
+def test_classes_weigh_the_same_and_the_mean_is_one(shape):
+    labels = (np.random.default_rng(0).random(shape) < 0.2).astype(np.uint8)
+    weights = class_balance(labels)
+    assert weights.shape == shape and weights.dtype == np.float32
+    np.testing.assert_allclose(weights[labels == 1].sum(), weights[labels == 0].sum(), rtol=1e-5)
+    np.testing.assert_allclose(weights.mean(), 1, rtol=1e-6)
+    assert len(np.unique(weights[labels == 1])) == len(np.unique(weights[labels == 0])) == 1
+
+
+def test_class_balance_by_hand():
+    np.testing.assert_allclose(class_balance(np.array([[1, 0, 0, 0]])), [[2, 2 / 3, 2 / 3, 2 / 3]], rtol=1e-6)
+    np.testing.assert_allclose(class_balance(np.array([[1, 1, 1, 0]])), [[2 / 3, 2 / 3, 2 / 3, 2]], rtol=1e-6)
+
+
+def test_class_balance_of_a_stack_counts_all_of_it():
+    stack = np.array([[[1, 1]], [[0, 1]], [[1, 1]]])
+    np.testing.assert_allclose(class_balance(stack), np.where(stack == 0, 3, 3 / 5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("labels", [np.zeros((3, 4), np.uint8), np.ones((2, 3, 4), np.uint8)])
+def test_one_class_only_weighs_one(labels):
+    weights = class_balance(labels)
+    assert weights.shape == labels.shape and weights.dtype == np.float32 and (weights == 1).all()
+
+
+@pytest.mark.parametrize("labels, message", [
+    (np.array([[0, 255]]), "255"), (np.array([[0, 2]]), "2"), (np.array([[0, -1]]), "-1"), (np.array([[0.0, 1.0]]), "float64"),
+    (np.array([[np.nan, 1.0]]), "float64"), (np.zeros((0, 3), int), "no pixel"), (np.zeros((2, 0, 3), int), "no pixel"),
+    (np.array([0, 1]), r"\(2,\)"), (np.zeros((1, 2, 3, 4), int), r"\(1, 2, 3, 4\)")])
+def test_bad_labels_are_named(labels, message):
+    with pytest.raises(ValueError, match=f"labels.*{message}"):
+        class_balance(labels)
+
+
+def test_weight_map_is_equation_2_entire():
+    cells = np.zeros((12, 15), np.uint16)
+    cells[2:9, 1:6], cells[2:9, 8:14] = 2, 40
+    foreground = (cells > 0).mean()
+    balance = np.where(cells > 0, 0.5 / foreground, 0.5 / (1 - foreground))
+    np.testing.assert_allclose(weight_map(cells), balance + border_by_definition(cells, 10, 5), rtol=1e-5)
+    np.testing.assert_allclose(weight_map(cells, 3, 2), balance + border_by_definition(cells, 3, 2), rtol=1e-5)
+    assert weight_map(cells).dtype == np.float32
+
+
+@pytest.mark.parametrize("cells", [np.zeros((4, 5), int), np.full((4, 5), 9)])
+def test_weight_map_of_one_class_is_one(cells):
+    assert (weight_map(cells) == 1).all()
+
+
+# separation of touching cells
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_separated_cells_touch_no_more(kind):
+    rng = np.random.default_rng(20 + KINDS.index(kind))
+    for _ in range(40):
+        cells = random_cells(rng, kind)
+        before = cells.copy()
+        separated = separate_touching(cells)
+        assert not touching_pixels(separated).any()
+        assert ((separated == cells) | (separated == 0)).all()
+        np.testing.assert_array_equal(separated[~touching_pixels(cells)], cells[~touching_pixels(cells)])
+        np.testing.assert_array_equal(cells, before)
+        for cell in np.setdiff1d(cells, separated):  # a cell is lost only where no pixel of it could come back
+            for row, column in np.argwhere(cells == cell):
+                returned = separated.copy()
+                returned[row, column] = cell
+                assert touching_pixels(returned).any()
+
+
+def test_cells_that_keep_something_lose_exactly_the_touching_pixels():
+    cells = np.zeros((20, 30), np.uint16)
+    cells[3:15, 2:12], cells[5:17, 12:25], cells[17:19, 25:29] = 5, 6, 300
+    separated = separate_touching(cells)
+    np.testing.assert_array_equal(separated, np.where(touching_pixels(cells), 0, cells))
+    assert separated.dtype == np.uint16
+    assert (separated[5:15, 11:13] == 0).all() and separated[16, 24] == 0 and separated[17, 25] == 0
+
+
+def test_separation_moves_with_the_cells():
+    cells = random_cells(np.random.default_rng(8), "rectangles")
+    kept = np.isin(cells, separate_touching(cells)).all()
+    assert kept  # nothing is lost here, so the order of restoring plays no part
+    for move in (np.transpose, np.flipud, np.fliplr, np.rot90):
+        np.testing.assert_array_equal(separate_touching(move(cells)), move(separate_touching(cells)))
+
+
+def test_a_thin_cell_between_two_others_survives():
+    cells = np.repeat([[1, 1, 1, 2, 3, 3, 3]], 5, axis=0)
+    np.testing.assert_array_equal(separate_touching(cells), np.repeat([[1, 1, 0, 2, 0, 3, 3]], 5, axis=0))
+
+
+def test_of_tiny_cells_the_smaller_is_kept_and_then_the_lower_id():
+    np.testing.assert_array_equal(separate_touching(np.array([[4, 4, 4], [4, 7, 4], [4, 4, 4]])),
+                                  [[0, 0, 0], [0, 7, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(separate_touching(np.array([[8, 3]])), [[0, 3]])
+    np.testing.assert_array_equal(separate_touching(np.array([[1, 1, 5], [1, 1, 5]])), [[1, 0, 5], [1, 0, 5]])
+
+
+def test_separation_leaves_parted_cells_alone_and_knows_corners():
+    np.testing.assert_array_equal(separate_touching(np.array([[1, 0, 2]])), [[1, 0, 2]])
+    np.testing.assert_array_equal(separate_touching(np.zeros((3, 3), int)), np.zeros((3, 3), int))
+    corner = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 2, 2], [0, 0, 2, 2]])
+    np.testing.assert_array_equal(separate_touching(corner), [[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 2], [0, 0, 2, 2]])
+
+
+def test_separation_keeps_large_ids_exact():
+    big = 2**62
+    cells = np.array([[big, big, big + 1, big + 1]], np.uint64)
+    np.testing.assert_array_equal(separate_touching(cells), np.array([[big, 0, 0, big + 1]], np.uint64))
+
+
+# soft-max and cross entropy
+
+def energy_by_loops(labels, logits, weights):
+    total = 0.0
+    for place in np.ndindex(labels.shape):
+        powers = [np.exp(np.float64(value)) for value in logits[place]]
+        total -= weights[place] * np.log(powers[labels[place]] / sum(powers))
+    return total
+
+
+def random_batch(classes=3, shape=(2, 4, 5)):
+    rng = np.random.default_rng(1)
+    return (rng.integers(0, classes, shape), rng.normal(0, 3, (*shape, classes)).astype(np.float32),
+            rng.uniform(0, 12, shape).astype(np.float32))
+
+
+def test_soft_max_is_its_definition_and_does_not_overflow():
+    logits = random_batch()[1]
+    found = soft_max(logits)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.exp(logits) / np.exp(logits).sum(-1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(soft_max(logits + 5), found, rtol=1e-5)
+    np.testing.assert_array_equal(soft_max(np.array([1e30, 0.0, -1e30])), [1, 0, 0])
+
+
+@pytest.mark.parametrize("logits, message", [(np.array([1, 2]), "int64"), (np.array([np.nan, 1.0]), r"\(2,\)"),
+                                             (np.float64(1), r"\(\)"), (np.array([[np.inf, 1.0]]), r"\(1, 2\)")])
+def test_soft_max_refuses_what_is_no_finite_map(logits, message):
+    with pytest.raises(ValueError, match=f"logits.*{message}.*finite"):
+        soft_max(logits)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_cross_entropy_is_equation_1_with_a_minus_sign(classes):
+    labels, logits, weights = random_batch(classes)
+    expected = energy_by_loops(labels, logits, weights)
+    assert expected > 0
+    np.testing.assert_allclose(weighted_cross_entropy(labels, logits, weights, reduction="sum"), expected, rtol=1e-5)
+    np.testing.assert_allclose(weighted_cross_entropy(labels, logits, weights), expected / labels.size, rtol=1e-5)
+    plain = energy_by_loops(labels, logits, np.ones(labels.shape)) / labels.size
+    np.testing.assert_allclose(weighted_cross_entropy(labels, logits), plain, rtol=1e-5)
+
+
+def test_cross_entropy_is_linear_in_the_weights():
+    labels, logits, weights = random_batch()
+    np.testing.assert_allclose(weighted_cross_entropy(labels, logits, 3 * weights),
+                               3 * weighted_cross_entropy(labels, logits, weights), rtol=1e-6)
+    assert float(weighted_cross_entropy(labels, logits, 0 * weights)) == 0
+
+
+def test_cross_entropy_survives_a_probability_of_zero():
+    energy = weighted_cross_entropy(np.array([[[0]]]), np.array([[[[-1000.0, 1000.0]]]], np.float32))
+    assert float(energy) == 2000
+
+
+def test_gradient_is_weight_times_soft_max_minus_truth():
+    from unet_tutorial._tensorflow import tf
+    labels, logits, weights = random_batch()
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        energy = weighted_cross_entropy(labels, variable, weights, reduction="sum")
+    expected = weights[..., None] * (soft_max(logits) - np.eye(3)[labels])
+    np.testing.assert_allclose(tape.gradient(energy, variable), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_cross_entropy_in_a_graph_and_in_half_precision():
+    from unet_tutorial._tensorflow import tf
+    labels, logits, weights = random_batch()
+    compiled = tf.function(weighted_cross_entropy)
+    np.testing.assert_allclose(compiled(labels.astype(np.uint8), logits, weights),
+                               weighted_cross_entropy(labels, logits, weights), rtol=1e-6)
+    half = tf.cast(logits, tf.bfloat16)
+    energy = weighted_cross_entropy(labels, half, weights)
+    assert energy.dtype == tf.float32
+    np.testing.assert_allclose(energy, weighted_cross_entropy(labels, tf.cast(half, tf.float32), weights), rtol=1e-6)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"labels": np.zeros((2, 4, 5), np.float32)}, "labels of dtype float32: must be integer"),
+    ({"labels": np.zeros((2, 4, 4), int)}, r"labels of shape \(2, 4, 4\) and logits of shape \(2, 4, 5, 3\).*crop"),
+    ({"labels": np.full((2, 4, 5), 3)}, "labels 3 to 3: must be class numbers from 0 to 2"),
+    ({"labels": np.full((2, 4, 5), -1)}, "labels -1 to -1"),
+    ({"logits": np.zeros((2, 4, 5, 1), np.float32)}, r"\(2, 4, 5, 1\): a soft-max needs two classes"),
+    ({"logits": np.float32(1)}, r"\(\): a soft-max needs two classes"),
+    ({"logits": np.zeros((2, 4, 5), np.float32)}, "labels of shape"),
+    ({"weights": np.ones((2, 4))}, r"weights of shape \(2, 4\) and logits"),
+    ({"weights": np.full((2, 4, 5), -1.0)}, "weights -1.0 to -1.0: must be finite and >= 0"),
+    ({"weights": np.full((2, 4, 5), np.nan)}, "weights nan to nan"),
+    ({"reduction": "none"}, "reduction 'none': must be 'mean' or 'sum'")])
+def test_bad_arguments_of_the_cross_entropy_are_named(change, message):
+    labels, logits, weights = random_batch()
+    with pytest.raises(ValueError, match=message):
+        weighted_cross_entropy(**{"labels": labels, "logits": logits, "weights": weights, **change})
+
+
+def test_cross_entropy_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"labels of shape \(0, 4, 5\): holds no pixel"):
+        weighted_cross_entropy(np.zeros((0, 4, 5), int), np.zeros((0, 4, 5, 2), np.float32))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_loss_for_compile_is_the_same_energy(reduction):
+    labels, logits, weights = random_batch()
+    loss = weighted_cross_entropy_loss(reduction)
+    np.testing.assert_allclose(loss(labels, logits, sample_weight=weights),
+                               weighted_cross_entropy(labels, logits, weights, reduction), rtol=1e-5)
+    np.testing.assert_allclose(loss(labels, logits), weighted_cross_entropy(labels, logits, None, reduction), rtol=1e-5)
+
+
+def test_loss_for_compile_takes_the_weight_map_as_sample_weight():
+    from unet_tutorial._tensorflow import keras
+    labels, logits, weights = random_batch(classes=2)
+    model = keras.Sequential([keras.Input((4, 5, 2)), keras.layers.Activation("linear")])
+    model.compile(loss=weighted_cross_entropy_loss())
+    np.testing.assert_allclose(model.evaluate(logits, labels, sample_weight=weights, verbose=0),
+                               weighted_cross_entropy(labels, logits, weights), rtol=1e-5)
+    again = keras.losses.deserialize(keras.losses.serialize(weighted_cross_entropy_loss()))
+    np.testing.assert_allclose(again(labels, logits, sample_weight=weights),
+                               weighted_cross_entropy(labels, logits, weights), rtol=1e-5)
+    assert again.name == "weighted_cross_entropy"
+
+
+def test_loss_for_compile_defaults_to_the_mean_and_names_a_bad_reduction():
+    labels, logits, weights = random_batch()
+    np.testing.assert_allclose(weighted_cross_entropy_loss()(labels, logits, weights),
+                               weighted_cross_entropy(labels, logits, weights, "mean"), rtol=1e-5)
+    with pytest.raises(ValueError, match="reduction 'none': must be 'mean' or 'sum'"):
+        weighted_cross_entropy_loss("none")
+
+
+def test_the_module_does_not_import_tensorflow():
+    code = "import sys, unet_tutorial.losses, unet_tutorial.augmentation; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert losses.__doc__

@@ -1,0 +1,207 @@
+"""Laws of thresholding, connected components and border thinning."""
+
+import numpy as np
+import pytest
+from skimage.segmentation import watershed
+
+from unet_tutorial.metrics import v_info, v_rand
+from unet_tutorial.segments import (THRESHOLDS, as_probability, as_stacks, as_threshold, as_thresholds, segments,
+                                    thin_borders)
+
+CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
+
+
+def reachable(mask, start):
+    """All pixels of the mask that 4-connected steps reach from start, with the number of steps, by brute force."""
+    steps, queue = {start: 0}, [start]
+    for pixel in queue:
+        for dy, dx in CROSS:
+            y, x = pixel[0] + dy, pixel[1] + dx
+            if 0 <= y < mask.shape[0] and 0 <= x < mask.shape[1] and mask[y, x] and (y, x) not in steps:
+                steps[y, x] = steps[pixel] + 1
+                queue.append((y, x))
+    return steps
+
+
+def wavy_cells(rng, size, count, width):
+    """Cells of a Voronoi diagram between membranes of about the given width: label and probability map."""
+    centres = rng.random((count, 2)) * size
+    grid = np.stack(np.mgrid[:size, :size], axis=-1).reshape(-1, 1, 2)
+    distance = np.sort(np.hypot(*np.moveaxis(grid - centres, -1, 0)), axis=1)
+    gap = (distance[:, 1] - distance[:, 0]).reshape(size, size)
+    wobble = np.repeat(np.repeat(rng.normal(0, 1, (size // 8, size // 8)), 8, axis=0), 8, axis=1)
+    return (gap > width).astype(np.uint8), 1 / (1 + np.exp(2 * width + wobble - gap))
+
+
+def test_segments_are_the_4_connected_components_in_raster_order():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        mask = rng.random((7, 9)) < 0.6
+        expected, number = np.zeros(mask.shape, int), 0
+        for pixel in np.argwhere(mask):
+            if expected[tuple(pixel)] == 0:
+                number += 1
+                for inside in reachable(mask, tuple(pixel)):
+                    expected[inside] = number
+        for same in (mask, mask.astype(np.uint8), mask.astype(np.float32)):
+            found = segments(same)
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == np.int32
+
+
+def test_a_pixel_belongs_to_a_segment_only_above_the_threshold():
+    row = np.array([[0.0, 0.5, 0.50001, 0.3, 1.0]])
+    assert segments(row).tolist() == [[0, 0, 1, 0, 2]]
+    assert segments(row, 0.3).tolist() == [[0, 1, 1, 0, 2]]
+    assert segments(row, 0).tolist() == [[0, 1, 1, 1, 1]]
+    assert segments(row, 1.0).tolist() == [[0, 0, 0, 0, 0]]
+    assert segments(np.float32(row), 0.3).tolist() == [[0, 1, 1, 0, 2]]
+
+
+def test_thresholds_of_the_challenge():
+    assert THRESHOLDS == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
+
+
+@pytest.mark.parametrize("row, grown", [
+    ([1, 0, 2], [1, 0, 2]),
+    ([1, 0, 0, 2], [1, 1, 0, 2]),
+    ([2, 0, 0, 0, 1], [2, 2, 0, 1, 1]),
+    ([0, 0, 3, 0, 0, 0, 0, 7, 0], [3, 3, 3, 3, 3, 0, 7, 7, 7]),
+    ([1, 2, 0], [1, 2, 2]),
+    ([1, 0, 1], [1, 0, 2]),
+    ([0, 1, 0], [1, 1, 1]),
+    ([2, 0, 2], [2, 2, 2]),
+    ([5, 5, 5], [5, 5, 5]),
+    ([0, 0, 0], [0, 0, 0]),
+])
+def test_thin_borders_of_a_row_and_of_a_column(row, grown):
+    assert thin_borders(np.array([row])).tolist() == [grown]
+    assert thin_borders(np.array([row]).T).ravel().tolist() == grown
+
+
+def test_thin_borders_takes_a_mask_as_its_components():
+    mask = np.array([[1, 0, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]], bool)
+    for same in (mask, mask.astype(np.uint8)):
+        grown = thin_borders(same)
+        np.testing.assert_array_equal(grown, thin_borders(segments(mask)))
+        assert grown.max() == 3 and grown.dtype == np.int32
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_thin_borders_keeps_ids_and_dtype(dtype):
+    ids = np.zeros((4, 6), dtype)
+    ids[0, 0], ids[3, 5] = 7, 200
+    grown = thin_borders(ids)
+    assert grown.dtype == dtype and set(np.unique(grown)) == {0, 7, 200}
+    assert ids.sum() == 207
+
+
+def test_thin_borders_are_thin_closed_and_leave_the_segments_alone():
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        ids = segments(rng.random((12, 15)) < rng.choice([0.03, 0.2, 0.5]))
+        if ids.max() < 2:
+            continue
+        grown = thin_borders(ids)
+        np.testing.assert_array_equal(grown[ids > 0], ids[ids > 0])
+        for y, x in np.ndindex(ids.shape):
+            near = {int(grown[y + dy, x + dx]) for dy, dx in CROSS
+                    if 0 <= y + dy < ids.shape[0] and 0 <= x + dx < ids.shape[1]} - {0}
+            assert near <= {grown[y, x]} if grown[y, x] else len(near) > 1
+
+
+def test_thin_borders_of_two_segments_lie_halfway():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        ids = np.zeros((9, 11), int)
+        first, second = (tuple(rng.integers(0, ids.shape).tolist()) for _ in range(2))
+        if first == second:
+            continue
+        ids[first], ids[second] = 4, 9
+        if abs(first[0] - second[0]) + abs(first[1] - second[1]) == 1:
+            continue
+        to_first, to_second = (reachable((ids == 0) | (ids == mine), start)
+                               for mine, start in ((4, first), (9, second)))
+        grown = thin_borders(ids)
+        for y, x in np.argwhere(ids == 0).tolist():
+            nearer = to_second[y, x] - to_first[y, x]
+            if abs(nearer) > 1:
+                assert grown[y, x] == (4 if nearer > 0 else 9)
+            else:
+                assert grown[y, x] in (0, 4 if nearer >= 0 else 9, 9 if nearer <= 0 else 4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_thinned_scores_agree_with_the_watershed_of_scikit_image(seed):
+    label, probability = wavy_cells(np.random.default_rng(seed), 512, 130, 3.0)
+    found = segments(probability)
+    flooded = watershed(found == 0, found, connectivity=1, watershed_line=True)
+    grown = thin_borders(found)
+    assert 0 < v_rand(found > 0, label) < 0.97 < v_rand(grown > 0, label)
+    assert abs(v_rand(grown > 0, label) - v_rand(flooded > 0, label)) < 1e-4
+    assert abs(v_info(grown > 0, label) - v_info(flooded > 0, label)) < 2e-4
+    assert abs(np.count_nonzero(grown == 0) / np.count_nonzero(flooded == 0) - 1) < 0.02
+    assert v_rand(probability, label, thin=True) == v_rand(grown > 0, label)
+
+
+@pytest.mark.parametrize("segmentation, message", [
+    (np.zeros((3, 3)), "segmentation of dtype float64"),
+    (np.zeros((2, 3, 3), int), r"segmentation of shape \(2, 3, 3\)"),
+    (np.zeros((0, 3), int), "holds no pixel"),
+    (np.array([[0, -2]]), "negative id -2"),
+])
+def test_thin_borders_refuses(segmentation, message):
+    with pytest.raises(ValueError, match=message):
+        thin_borders(segmentation)
+
+
+@pytest.mark.parametrize("prediction, message", [
+    (np.zeros((2, 3, 3)), r"prediction of shape \(2, 3, 3\): must be \(H, W\); take one slice"),
+    (np.zeros(3), r"prediction of shape \(3,\): must be \(H, W\) or \(N, H, W\), and not empty"),
+    (np.zeros((0, 3)), r"prediction of shape \(0, 3\)"),
+    (np.array([[0.5, np.nan, np.inf]]), "holds 2 values that are NaN or infinite"),
+    (np.array([[0.5, -0.25]]), "holds values from -0.25 to 0.5; must be the probability of cell"),
+    (np.array([[0.5, 1.5]]), "holds values from 0.5 to 1.5"),
+    (np.array([[0, 255]], np.uint8), "holds values from 0 to 255"),
+    (np.array([["a"]]), "prediction of dtype <U1: must be the probability of cell, float in 0..1, or a label of 0"),
+    (np.zeros((2, 2), complex), "prediction of dtype complex128"),
+])
+def test_segments_refuses_what_is_no_probability_map(prediction, message):
+    with pytest.raises(ValueError, match=message):
+        segments(prediction)
+
+
+def test_a_probability_keeps_its_precision_and_a_label_becomes_float():
+    for dtype in (np.float16, np.float32, np.float64):
+        assert as_probability(np.ones((1, 2, 3), dtype)).dtype == dtype
+    for dtype in (bool, np.uint8, np.int64):
+        assert as_probability(np.ones((2, 3), dtype)).dtype == np.float32
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, np.nan, "0.5", None, True, [], [0.5, 2], [[0.5]]])
+def test_thresholds_out_of_range_are_refused(threshold):
+    with pytest.raises(ValueError, match="^threshold .*must be a number in 0..1, or a sequence of such numbers$"):
+        as_thresholds(threshold)
+
+
+def test_one_threshold_or_a_sequence():
+    assert as_thresholds(0.5) == [0.5] and as_thresholds((0, 0.5, 1)) == [0, 0.5, 1]
+    assert as_thresholds(np.array([0.25])) == [0.25] and as_threshold(np.float32(0.25)) == 0.25
+    assert as_threshold(1) == 1
+    for several in ([0.5], (0.1, 0.2)):
+        with pytest.raises(ValueError, match=r"threshold [\[(]0.*must be one number in 0..1, not a sequence"):
+            as_threshold(several)
+    with pytest.raises(ValueError, match="threshold 2: must be a number"):
+        segments(np.zeros((2, 2)), 2)
+
+
+def test_stacks_have_three_axes_and_one_shape():
+    probability, label = as_stacks(np.zeros((4, 5)), np.zeros((4, 5), bool))
+    assert probability.shape == label.shape == (1, 4, 5) and label.dtype == np.uint8
+    assert as_stacks(np.zeros((2, 4, 5)), np.zeros((2, 4, 5), int))[1].shape == (2, 4, 5)
+    with pytest.raises(ValueError, match=r"prediction of shape \(4, 5, 2\) and truth of shape \(4, 5\): must be equal"):
+        as_stacks(np.zeros((4, 5, 2)), np.zeros((4, 5), int))
+    with pytest.raises(ValueError, match="truth of dtype float64"):
+        as_stacks(np.zeros((4, 5)), np.zeros((4, 5)))
+    with pytest.raises(ValueError, match=r"truth: holds values \[0, 2\]"):
+        as_stacks(np.zeros((2, 1, 2)), np.array([[[0, 1]], [[0, 2]]]))
