@@ -141,7 +141,7 @@ def test_no_descent_undercuts_the_best_label_of_its_topology():
         assert family[(warped * weights).sum()] == family[(truth * weights).sum()]
         assert np.count_nonzero(warped != target) >= best
         reached_best += np.count_nonzero(warped != target) == best
-    assert reached_best > 200
+    assert reached_best > 100
 
 
 def test_no_error_for_the_truth_itself():
@@ -188,8 +188,8 @@ def test_a_wall_through_a_cell_splits_one_pixel():
     split, merge = warping_errors(prediction, truth)
     assert split.sum() == 1 and split[:, 4].any() and not merge.any()
     assert warping_error(prediction, truth) == 1 / 63
-    certain = np.where(prediction, 1.0, 0.1)
-    certain[3, 4] = 0.2
+    certain = prediction.astype(float)
+    certain[:, 4] = 0.1, 0.2, 0.3, 0.4, 0.3, 0.2, 0.1
     assert np.argwhere(warping_errors(certain, truth)[0]).tolist() == [[3, 4]]
 
 

@@ -112,8 +112,8 @@ class TileBatches:
         if len(images) != len(cells):
             raise ValueError(f"{len(images)} images and {len(cells)} maps of cells: one map for each image")
         if len({*model.input_shape[1:3], tile} - {None}) != 1:
-            raise ValueError(f"model with the input {model.input_shape} and tile {tile}: must give one side of a square "
-                             "tile; name it where the model leaves it open, leave it out where the model is square")
+            raise ValueError(f"model with the input {model.input_shape} and tile {tile}: must agree on one side of a "
+                             "square; give `tile` where the model leaves its sides open, and only there")
         tile = next(side for side in (*model.input_shape[1:3], tile) if side is not None)
         self.tile = as_size(tile, "tile")
         self.out = geometry.output_size(self.tile, unet_depth(model), unet_padding(model))
@@ -226,8 +226,9 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         while history.steps < steps:
             value = float(step(*(tf.constant(part) for part in next(batches))))
             if not np.isfinite(value):
-                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: the training diverged; start again "
-                                         f"with a lower learning rate{f' and without {checkpoint}' * bool(checkpoint)}")
+                without = f", without {checkpoint}" if checkpoint else ""
+                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: the training diverged; start "
+                                         f"again with a lower learning rate{without}")
             history.losses.append(value)
             if watch and history.steps % watch_every == 0:
                 history.watched.append((history.steps, watch(model, history.steps)))

@@ -1,0 +1,408 @@
+"""The net against figure 1 and against loops written by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from unet_tutorial._tensorflow import keras, tf
+from unet_tutorial.model import (CenterCrop, build_unet, contracting_block, conv_blocks, expanding_block, resize_unet,
+                                 unet_depth, unet_padding)
+
+layers = keras.layers
+
+
+def is_convolution(layer):
+    return isinstance(layer, (layers.Conv2D, layers.Conv2DTranspose))
+
+
+def feeds(layer):
+    """Names of the layers that a layer takes its input from."""
+    tensors = layer.input if isinstance(layer.input, (list, tuple)) else [layer.input]
+    return [tensor._keras_history.operation.name for tensor in tensors]
+
+
+def shuffle_weights(model, seed=0):
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.normal(0, 0.4, weight.shape) for weight in model.get_weights()])
+
+
+def draw(*shape, seed=1):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+# The paper's net
+
+@pytest.fixture(scope="module")
+def paper():
+    return build_unet()
+
+
+def test_the_paper_s_net(paper):
+    assert paper.count_params() == 31_030_658
+    assert paper.input_shape == (None, 572, 572, 1) and paper.output_shape == (None, 388, 388, 2)
+    convolutions = [layer for layer in paper.layers if is_convolution(layer)]
+    assert len(convolutions) == 23
+    assert [layer.filters for layer in convolutions] == [
+        64, 64, 128, 128, 256, 256, 512, 512, 1024, 1024,
+        512, 512, 512, 256, 256, 256, 128, 128, 128, 64, 64, 64, 2]
+    assert [layer.kernel_size[0] for layer in convolutions] == 10 * [3] + 4 * [2, 3, 3] + [1]
+    assert [layer.activation.__name__ for layer in convolutions] == (
+        10 * ["relu"] + 4 * ["linear", "relu", "relu"] + ["linear"])
+    assert {layer.padding for layer in convolutions} == {"valid"}
+    assert not [layer for layer in paper.layers if isinstance(layer, layers.Dropout)]
+    assert unet_depth(paper) == 4 and unet_padding(paper) == "valid"
+
+
+def test_every_kernel_is_gaussian_of_deviation_sqrt_2_over_n(paper):
+    for layer in paper.layers:
+        if not is_convolution(layer):
+            continue
+        kernel = layer.kernel.numpy()
+        channels_in = feeds(layer)[0] == "image" and 1 or paper.get_layer(feeds(layer)[0]).output.shape[-1]
+        incoming = channels_in if isinstance(layer, layers.Conv2DTranspose) else channels_in * layer.kernel_size[0] ** 2
+        expected = math.sqrt(2 / incoming)
+        assert abs(kernel.std() / expected - 1) < 5 / math.sqrt(2 * kernel.size), layer.name
+        assert abs(kernel.mean()) < 5 * expected / math.sqrt(kernel.size), layer.name
+        if kernel.size > 10_000:  # Keras's he_normal ends at 2.27 deviations
+            assert np.abs(kernel).max() > 3.2 * expected, layer.name
+        assert not layer.bias.numpy().any()
+
+
+def test_neuron_counts_of_the_paper(paper):
+    """3x3 over 64 channels has N = 576; a neuron of the first up-convolution hears 1024 nodes."""
+    deviation = {layer.name: layer.kernel_initializer.stddev for layer in paper.layers if is_convolution(layer)}
+    assert deviation["contract1_conv1"] == math.sqrt(2 / 9) and deviation["contract1_conv2"] == math.sqrt(2 / 576)
+    assert deviation["expand4_up"] == math.sqrt(2 / 1024) and deviation["expand4_conv1"] == math.sqrt(2 / 9216)
+    assert deviation["output"] == math.sqrt(2 / 64)
+
+
+def test_copy_and_crop_of_figure_1(paper):
+    for level, before, after in ((4, 64, 56), (3, 136, 104), (2, 280, 200), (1, 568, 392)):
+        crop, concat = paper.get_layer(f"expand{level}_crop"), paper.get_layer(f"expand{level}_concat")
+        assert feeds(crop) == [f"contract{level}_conv2", f"expand{level}_up"]
+        assert feeds(concat) == [f"expand{level}_up", f"expand{level}_crop"]  # up first, skip second
+        assert crop.input[0].shape[1:3] == (before, before) and crop.output.shape[1:3] == (after, after)
+        assert feeds(paper.get_layer(f"expand{level}_conv1")) == [f"expand{level}_concat"]
+        assert feeds(paper.get_layer(f"contract{level}_pool")) == [f"contract{level}_conv2"]
+
+
+def test_the_common_variant_with_same_padding():
+    model = build_unet((512, 512, 3), classes=1, padding="same", activation="sigmoid", initializer="zeros")
+    assert model.count_params() == 31_031_745
+    assert model.output_shape == (None, 512, 512, 1) and unet_padding(model) == "same"
+    assert not [layer for layer in model.layers if isinstance(layer, CenterCrop)]
+    assert model.get_layer("output").activation.__name__ == "sigmoid"
+
+
+def test_the_released_net():
+    model = build_unet(variant="released", initializer="zeros")
+    assert model.count_params() == 31_100_354
+    ups = [layer for layer in model.layers if isinstance(layer, layers.Conv2DTranspose)]
+    assert [layer.filters for layer in ups] == [512, 256, 128, 128]
+    assert [layer.activation.__name__ for layer in ups] == 4 * ["relu"]
+    assert [layer.filters for layer in model.layers if isinstance(layer, layers.Conv2D)][-3:] == [64, 64, 2]
+    drop_outs = {layer.name: layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)}
+    assert drop_outs == {"contract4_dropout": 0.5, "bottom_dropout": 0.5}
+    assert feeds(model.get_layer("contract4_dropout")) == ["contract4_conv2"]
+    assert feeds(model.get_layer("contract4_pool")) == ["contract4_dropout"]
+    assert feeds(model.get_layer("expand4_crop"))[0] == "contract4_dropout"  # in place: the skip carries it too
+    assert feeds(model.get_layer("bottom_dropout")) == ["bottom_conv2"]
+    assert feeds(model.get_layer("expand4_up")) == ["bottom_dropout"]
+
+
+@pytest.mark.parametrize("variant, drop_out, rates", [("paper", None, []), ("paper", 0.25, [0.25, 0.25]),
+                                                      ("released", None, [0.5, 0.5]), ("released", 0, []),
+                                                      ("released", 0.999, [0.999, 0.999])])
+def test_drop_out_of_both_variants(variant, drop_out, rates):
+    model = build_unet((20, 20, 1), 2, 1, 1, variant=variant, drop_out=drop_out)
+    assert [layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)] == rates
+
+
+def test_without_skips():
+    model = build_unet((60, 60, 1), 2, 3, 2, skips=False)
+    assert not [layer for layer in model.layers if isinstance(layer, (layers.Concatenate, CenterCrop))]
+    assert model.output_shape == (None, 20, 20, 2)
+    assert [model.get_layer(f"expand{level}_conv1").kernel.shape for level in (2, 1)] == [(3, 3, 6, 6), (3, 3, 3, 3)]
+
+
+def test_options_reach_every_layer():
+    model = build_unet((44, 60, 2), classes=5, base_filters=3, depth=2, activation="softmax", initializer="glorot_uniform")
+    assert model.output_shape == (None, 4, 20, 5)
+    convolutions = [layer for layer in model.layers if is_convolution(layer)]
+    assert [layer.filters for layer in convolutions] == [3, 3, 6, 6, 12, 12, 6, 6, 6, 3, 3, 3, 5]
+    assert {type(layer.kernel_initializer).__name__ for layer in convolutions} == {"GlorotUniform"}
+    assert convolutions[-1].activation.__name__ == "softmax"
+    assert unet_depth(model) == 2
+    assert {layer.strides for layer in convolutions} == {(1, 1), (2, 2)}
+
+
+def test_layers_start_from_different_draws_and_a_seed_repeats_them():
+    def kernels():
+        keras.utils.set_random_seed(3)
+        model = build_unet((20, 20, 4), 2, 4, 1)
+        return [model.get_layer(name).kernel.numpy() for name in ("contract1_conv1", "contract1_conv2")]
+    (first, second), (again, _) = kernels(), kernels()
+    assert first.shape == second.shape and np.abs(first - second).max() > 0.1
+    np.testing.assert_array_equal(first, again)
+
+
+# The blocks against loops
+
+def convolve(image, kernel, bias):
+    """Valid 3x3 convolution (cross-correlation) with ReLU, pixel by pixel."""
+    height, width = image.shape[0] - 2, image.shape[1] - 2
+    result = np.zeros((height, width, kernel.shape[-1]))
+    for row in range(height):
+        for column in range(width):
+            for channel in range(kernel.shape[-1]):
+                patch = image[row:row + 3, column:column + 3]
+                result[row, column, channel] = max(0, (patch * kernel[..., channel]).sum() + bias[channel])
+    return result
+
+
+def pool(image):
+    return np.array([[image[row:row + 2, column:column + 2].max(axis=(0, 1))
+                      for column in range(0, image.shape[1], 2)] for row in range(0, image.shape[0], 2)])
+
+
+def up_convolve(image, kernel, bias):
+    """Every pixel becomes 2x2 pixels; the kernel's axes are row, column, channel out, channel in."""
+    result = np.zeros((2 * image.shape[0], 2 * image.shape[1], kernel.shape[2]))
+    for row in range(result.shape[0]):
+        for column in range(result.shape[1]):
+            result[row, column] = kernel[row % 2, column % 2] @ image[row // 2, column // 2] + bias
+    return result
+
+
+def pad(image):
+    return np.pad(image, ((1, 1), (1, 1), (0, 0)))
+
+
+def run(inputs, outputs, *arrays):
+    """Shuffle the weights of a block, run it, and return its outputs and weights as arrays."""
+    model = keras.Model(inputs, outputs)
+    shuffle_weights(model)
+    fed = [array[np.newaxis] for array in arrays]
+    results = model(fed if len(fed) > 1 else fed[0])
+    results = results if isinstance(results, (list, tuple)) else [results]
+    return [result[0].numpy() for result in results], model.get_weights()
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_contracting_block_equals_loops(padding):
+    image = draw(10, 8, 2)
+    inputs = keras.Input(image.shape)
+    around = pad if padding == "same" else lambda x: x
+    (features, pooled), weights = run(inputs, contracting_block(inputs, 3, padding), image)
+    expected = convolve(around(convolve(around(image), *weights[:2])), *weights[2:])
+    np.testing.assert_allclose(features, expected, atol=1e-4)
+    np.testing.assert_allclose(pooled, pool(expected), atol=1e-4)
+    (result,), weights = run(inputs, conv_blocks(inputs, 3, padding), image)
+    np.testing.assert_allclose(result, expected, atol=1e-4)
+    assert contracting_block(inputs, 3)[0].shape == conv_blocks(inputs, 3).shape == (None, 6, 4, 3)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("skip_shape", [(12, 10, 2), (8, 6, 2), (9, 8, 5)])
+@pytest.mark.parametrize("options", [{}, dict(up_filters=2, up_activation="relu")])
+def test_expanding_block_equals_loops(padding, skip_shape, options):
+    below, skip = draw(4, 3, 4), draw(*skip_shape, seed=2)
+    inputs, skip_inputs = keras.Input(below.shape), keras.Input(skip.shape)
+    around = pad if padding == "same" else lambda x: x
+    block = expanding_block(inputs, skip_inputs, 3, padding, **options)
+    (result,), weights = run([inputs, skip_inputs], block, below, skip)
+    up = up_convolve(below, *weights[:2])
+    assert up.shape == (8, 6, options.get("up_filters", 3))
+    if options:
+        up = np.maximum(up, 0)
+    top, left = (skip.shape[0] - 8) // 2, (skip.shape[1] - 6) // 2
+    joined = np.concatenate([up, skip[top:top + 8, left:left + 6]], axis=-1)
+    expected = convolve(around(convolve(around(joined), *weights[2:4])), *weights[4:])
+    np.testing.assert_allclose(result, expected, atol=1e-3)
+
+
+def test_expanding_block_without_skip_equals_loops():
+    below = draw(4, 3, 4)
+    inputs = keras.Input(below.shape)
+    (result,), weights = run(inputs, expanding_block(inputs, None, 2), below)
+    expected = convolve(convolve(up_convolve(below, *weights[:2]), *weights[2:4]), *weights[4:])
+    np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+def test_the_whole_net_equals_loops():
+    model = build_unet((20, 18, 2), classes=3, base_filters=2, depth=1, activation="sigmoid")
+    shuffle_weights(model)
+    image, weights = draw(20, 18, 2), iter(model.get_weights())
+    pair = lambda: (next(weights), next(weights))  # noqa: E731
+    skip = convolve(convolve(image, *pair()), *pair())
+    x = up_convolve(convolve(convolve(pool(skip), *pair()), *pair()), *pair())
+    x = np.concatenate([x, skip[4:-4, 4:-4]], axis=-1)
+    x = convolve(convolve(x, *pair()), *pair())
+    kernel, bias = pair()
+    expected = 1 / (1 + np.exp(-(x @ kernel[0, 0] + bias)))
+    np.testing.assert_allclose(model(image[np.newaxis])[0], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("skip, side, first, last", [(64, 56, 4, 59), (136, 104, 16, 119), (280, 200, 40, 239),
+                                                     (568, 392, 88, 479), (7, 4, 1, 4), (5, 5, 0, 4)])
+def test_center_crop_to_the_pixel(skip, side, first, last):
+    rows = np.broadcast_to(np.arange(skip, dtype=np.float32)[None, :, None, None], (1, skip, 10, 1))
+    for axes in ((0, 1, 2, 3), (0, 2, 1, 3)):
+        like = np.zeros((1, side, 6, 1), np.float32).transpose(axes)
+        cropped = np.asarray(CenterCrop()([rows.transpose(axes), like])).transpose(axes)
+        assert cropped.shape == (1, side, 6, 1)
+        assert cropped[0, 0, 0, 0] == first and cropped[0, -1, 0, 0] == last
+        columns = rows[:, :10].transpose(0, 2, 1, 3) if skip >= 10 else None
+        if columns is not None:
+            assert np.asarray(CenterCrop()([columns, np.zeros((1, 10, 6, 1))]))[0, 0, :, 0].tolist() == [2, 3, 4, 5, 6, 7]
+
+
+def test_blocks_name_their_layers():
+    inputs = keras.Input((12, 12, 1))
+    features, pooled = contracting_block(inputs, 2, name="down", drop_out=0.1)
+    expanded = expanding_block(pooled, features, 2, name="up")
+    names = [layer.name for layer in keras.Model(inputs, expanded).layers[1:]]
+    assert sorted(names) == ["down_conv1", "down_conv2", "down_dropout", "down_pool", "up_concat", "up_conv1",
+                             "up_conv2", "up_up"]
+    assert expanding_block(pooled, features, 2).shape == (None, 4, 4, 2)
+
+
+def test_every_weight_reaches_the_output():
+    for options in (dict(), dict(variant="released"), dict(skips=False), dict(padding="same")):
+        side = 64 if options.get("padding") == "same" else 60
+        model = build_unet((side, side, 1), 2, 4, 2, **options)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(draw(1, side, side, 1)) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        assert all(float(tf.reduce_max(tf.abs(gradient))) > 0 for gradient in gradients)
+
+
+# Open sides, other sizes, saving, mixed precision
+
+@pytest.mark.parametrize("padding, options", [("valid", {}), ("valid", dict(variant="released")),
+                                              ("valid", dict(skips=False)), ("same", {})])
+def test_resized_nets_share_their_weights(padding, options):
+    fixed, open_shape = ((60, 44), (None, None)) if padding == "valid" else ((16, 24), (None, None))
+    model = build_unet((*open_shape, 1), 2, 2, 2, padding, **options)
+    resized = resize_unet(model, (*fixed, 1))
+    again = resize_unet(resized, [*fixed, 1])
+    shuffle_weights(model)
+    assert resized.input_shape == (None, *fixed, 1) and resized.name == model.name
+    assert [a is b for a, b in zip(resized.weights, model.weights)] == [True] * len(model.weights)
+    image = draw(2, *fixed, 1)
+    for other in (resized, again, resize_unet(again, (None, fixed[1], 1))):
+        np.testing.assert_allclose(other(image), model(image), atol=1e-5)
+    assert resized.output_shape[1:3] == ((20, 4) if padding == "valid" else fixed)
+    assert unet_depth(resized) == 2 and unet_padding(resized) == padding
+    assert [layer.name for layer in resized.layers] == [layer.name for layer in model.layers]
+
+
+def test_a_larger_tile_sees_the_same():
+    model = build_unet((44, 44, 1), 2, 2, 2)
+    shuffle_weights(model)
+    image = draw(1, 52, 60, 1)
+    large = resize_unet(model, image.shape[1:])(image)
+    np.testing.assert_allclose(large[:, 4:8, 8:12], model(image[:, 4:48, 8:52]), atol=1e-4)
+
+
+def test_features_of_a_layer_stay_reachable_after_resizing():
+    model = build_unet((44, 44, 1), 2, 2, 2)
+    resize_unet(model, (60, 60, 1))
+    assert keras.Model(model.input, model.get_layer("bottom_conv2").output).output_shape == (None, 1 + 3, 1 + 3, 8)
+
+
+@pytest.mark.parametrize("options", [dict(), dict(variant="released"), dict(padding="same", activation="softmax")])
+def test_saved_and_loaded(tmp_path, options):
+    side = 48 if options.get("padding") == "same" else 60
+    model = build_unet((side, side, 1), 2, 2, 2, **options)
+    shuffle_weights(model)
+    model.save(tmp_path / "unet.keras")
+    loaded = keras.saving.load_model(tmp_path / "unet.keras")
+    image = draw(1, side, side, 1)
+    np.testing.assert_allclose(loaded(image), model(image), atol=1e-6)
+    np.testing.assert_allclose(resize_unet(loaded, (None, None, 1))(image), model(image), atol=1e-5)
+
+
+def test_mixed_precision_gives_float32():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_unet((20, 20, 1), 2, 2, 1)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.output.dtype == "float32"
+    assert model.get_layer("expand1_conv2").compute_dtype == "bfloat16"
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+# What is refused
+
+@pytest.mark.parametrize("arguments, message", [
+    (dict(input_shape=(570, 572, 1)), "input size 570: .* 556 and 572"),
+    (dict(input_shape=(572, 571, 1)), "input size 571"),
+    (dict(input_shape=(100, None, 1)), "input size 100: .*smallest legal size is 188"),
+    (dict(input_shape=(572, 572, 1), padding="same"), "input size 572: .* 560 and 576"),
+    (dict(input_shape=(572.0, 572, 1)), "input size 572.0"),
+    (dict(input_shape=(572, 572)), r"input_shape \(572, 572\): must be \(height, width, channels\)"),
+    (dict(input_shape=572), "input_shape 572"),
+    (dict(input_shape="big"), "input_shape 'big'"),
+    (dict(input_shape=(572, 572, 0)), "channels 0"),
+    (dict(input_shape=(572, 572, None)), "channels None"),
+    (dict(classes=0), "classes 0"), (dict(classes=2.0), "classes 2.0"),
+    (dict(base_filters=0), "base_filters 0"), (dict(base_filters=True), "base_filters True"),
+    (dict(depth=0), "depth 0"), (dict(depth=2.5, input_shape=(None, None, 1)), "depth 2.5"),
+    (dict(padding="full"), "padding 'full': must be 'valid' or 'same'"),
+    (dict(padding="full", input_shape=(None, None, 1), base_filters=1), "padding 'full'"),
+    (dict(variant="blog"), "variant 'blog': must be 'paper' or 'released'"),
+    (dict(drop_out=-0.1), "drop_out -0.1"), (dict(drop_out=1.0), "drop_out 1.0: must be below 1"),
+    (dict(drop_out=float("nan")), "drop_out nan"), (dict(drop_out="half"), "drop_out 'half'"),
+    (dict(activation="wavy", base_filters=1), "wavy"), (dict(initializer="wavy", base_filters=1), "wavy"),
+])
+def test_build_unet_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build_unet(**arguments)
+
+
+def test_blocks_refuse():
+    small, odd = keras.Input((4, 9, 1)), keras.Input((9, 8, 1))
+    for block in (conv_blocks, contracting_block):
+        with pytest.raises(ValueError, match=r"\(None, 4, 9, 1\).*at least 5 px"):
+            block(small, 1)
+        with pytest.raises(ValueError, match="num_filters 0"):
+            block(odd, 0)
+        with pytest.raises(ValueError, match="padding 'full': must be 'valid' or 'same'"):
+            block(odd, 1, padding="full")
+    assert conv_blocks(small, 1, padding="same").shape == (None, 4, 9, 1)
+    assert conv_blocks(keras.Input((5, 5, 1)), 1).shape == (None, 1, 1, 1)
+    with pytest.raises(ValueError, match=r"\(None, 9, 8, 1\).*odd size in \(None, 5, 4, 1\); make both sides even"):
+        contracting_block(odd, 1)
+    skip = keras.Input((8, 7, 2))
+    with pytest.raises(ValueError, match=r"skip_features of shape \(None, 8, 7, 2\): smaller.*\(None, 8, 8, 3\)"):
+        expanding_block(keras.Input((4, 4, 1)), skip, 3)
+    with pytest.raises(ValueError, match="num_filters 1.5"):
+        expanding_block(odd, skip, 1.5)
+    with pytest.raises(ValueError, match="up_filters 0"):
+        expanding_block(odd, skip, 1, up_filters=0)
+    with pytest.raises(ValueError, match="at least 5 px"):
+        expanding_block(keras.Input((2, 4, 1)), None, 3)
+
+
+def test_resize_refuses():
+    model = build_unet((20, 20, 1), 2, 1, 1)
+    with pytest.raises(ValueError, match=r"input_shape \(20, 20, 3\): the model takes 1 channels"):
+        resize_unet(model, (20, 20, 3))
+    with pytest.raises(ValueError, match="input size 21: .*20 and 22"):
+        resize_unet(model, (20, 21, 1))
+    with pytest.raises(ValueError, match=r"input_shape \(20, 20\)"):
+        resize_unet(model, (20, 20))
+
+
+def test_other_models_are_refused():
+    inputs = keras.Input((8, 8, 1))
+    pooled = layers.MaxPooling2D(2)(inputs)
+    for outputs in (layers.Conv2D(2, 3, name="output")(inputs), pooled):
+        other = keras.Model(inputs, outputs, name="other")
+        for function in (unet_depth, unet_padding, lambda model: resize_unet(model, (8, 8, 1))):
+            with pytest.raises(ValueError, match="model 'other': not one that build_unet makes"):
+                function(other)

@@ -1,0 +1,553 @@
+"""Laws of the input pipeline, the paper's recipe and the training loop, on nets of depth 1 that see 28 px and give 12."""
+
+import itertools
+import types
+
+import numpy as np
+import pytest
+
+from unet_tutorial import losses, training
+from unet_tutorial._tensorflow import keras, tf
+from unet_tutorial.model import build_unet
+
+SIDE, OUT, MARGIN = 28, 12, 8
+
+
+def tiny_unet(seed=0, side=SIDE, **options):
+    training.set_seed(seed)
+    return build_unet((side, side, 1), base_filters=2, depth=1, **options)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return tiny_unet()
+
+
+def coded_pairs(count=2, shape=(40, 36), seed=0):
+    """Images whose grey value is the instance id of the pixel / 1024, half of the pixels background."""
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(1, 1024, (count, *shape)) * rng.integers(0, 2, (count, *shape))
+    return (cells / 1024).astype(np.float32), cells
+
+
+def blobs(count=4, side=40, seed=0):
+    """Two bright cells on dark ground, a slit apart: what a net of depth 1 learns in a few steps."""
+    rng = np.random.default_rng(seed)
+    cells = np.zeros((count, side, side), int)
+    for ids in cells:
+        top, left = rng.integers(4, 12, 2)
+        ids[top:top + 20, left:left + 9] = 1
+        ids[top:top + 20, left + 11:left + 22] = 2
+    return (0.3 + 0.4 * (cells > 0) + rng.normal(0, 0.03, cells.shape)).astype(np.float32), cells
+
+
+def batches(model, seed=0, **options):
+    return training.TileBatches(*blobs(), model, seed=seed, **options)
+
+
+def same_weights(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights()))
+
+
+class Stops:
+    """Batches that run out: the run is killed in the middle."""
+
+    def __init__(self, batches, after):
+        self.batches, self.rng, self.left = batches, batches.rng, after
+
+    def __next__(self):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return next(self.batches)
+
+
+class Clock:
+    """Stands for the module `time`: each look at it is `step` seconds later."""
+
+    def __init__(self, step):
+        self.ticks = itertools.count(0, step)
+
+    def monotonic(self):
+        return next(self.ticks)
+
+
+# Tiles
+
+def test_image_and_label_tiles_are_aligned_to_the_pixel(net):
+    images, cells = coded_pairs()
+    tiles = training.TileBatches(images, cells, net, weigh=lambda ids: ids)
+    for _ in range(20):
+        image, label, weight = next(tiles)
+        inner = image[0, MARGIN:-MARGIN, MARGIN:-MARGIN, 0] * 1024
+        assert np.array_equal(label[0], inner > 0)
+        assert np.array_equal(weight[0], inner)
+
+
+def test_tiles_of_flips_and_turns_stay_aligned(net):
+    tiles = training.TileBatches(*coded_pairs(), net, augment={"elastic": False, "grey": False}, weigh=lambda ids: ids)
+    for _ in range(20):
+        image, _, weight = next(tiles)
+        assert np.array_equal(weight[0], image[0, MARGIN:-MARGIN, MARGIN:-MARGIN, 0] * 1024)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_labels_move_with_the_elastic_deformation(net, axis):
+    ramp = np.broadcast_to(np.arange(200).reshape((-1, 1) if axis == 0 else (1, -1)), (200, 200))
+    options = {"sigma": 3.0, "grey": False, "flips": False, "turns": False}
+    tiles = training.TileBatches(ramp[None] / 256.0, ramp[None], net, augment=options, weigh=lambda ids: ids)
+    differences = []
+    for _ in range(10):
+        image, _, weight = next(tiles)
+        differences.append(image[0, MARGIN:-MARGIN, MARGIN:-MARGIN, 0] * 256 - weight[0])
+        assert not np.array_equal(np.diff(weight[0], axis=axis), np.ones_like(np.diff(weight[0], axis=axis)))
+    assert np.abs(differences).max() < 0.51
+
+
+def test_weights_are_computed_from_the_deformed_cells_of_the_output_tile(net):
+    seen = []
+
+    def weigh(ids):
+        seen.append(ids)
+        return losses.weight_map(ids)
+
+    tiles = training.TileBatches(*blobs(), net, augment={"sigma": 4.0}, weigh=weigh)
+    for _ in range(5):
+        _, label, weight = next(tiles)
+        assert seen[-1].shape == (OUT, OUT)
+        assert np.array_equal(label[0], seen[-1] > 0)
+        assert np.array_equal(weight[0], losses.weight_map(seen[-1]))
+
+
+def test_shapes_and_types_of_a_batch(net):
+    image, label, weight = next(training.TileBatches(*coded_pairs(), net, batch_size=3))
+    assert (image.shape, image.dtype) == ((3, SIDE, SIDE, 1), np.float32)
+    assert (label.shape, label.dtype) == ((3, OUT, OUT), np.int32)
+    assert (weight.shape, weight.dtype) == ((3, OUT, OUT), np.float32)
+    assert (weight == 1).all() and set(np.unique(label)) == {0, 1}
+    assert net(image).shape == (3, OUT, OUT, 2)
+
+
+def test_one_image_a_batch_unless_asked_otherwise(net):
+    assert next(training.TileBatches(*coded_pairs(), net))[0].shape[0] == 1
+
+
+def test_every_place_of_every_image_is_drawn_and_no_other(net):
+    images, cells = coded_pairs(2, (14, 13))
+    padded = np.pad(images, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)), "reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (SIDE, SIDE), axis=(1, 2)).reshape(-1, SIDE, SIDE)
+    assert len(windows) == 2 * 3 * 2
+    tiles = training.TileBatches(images, cells, net)
+    drawn = {next(tiles)[0].tobytes() for _ in range(150)}
+    assert drawn == {window.tobytes() for window in windows}
+
+
+@pytest.mark.parametrize("shape", [(12, 12), (5, 40), (9, 1)])
+def test_images_smaller_than_a_tile_are_mirrored(net, shape):
+    images, cells = coded_pairs(1, shape)
+    missing = [max(0, OUT - side) for side in shape]
+    padding = [(MARGIN + m // 2, MARGIN + m - m // 2) for m in missing]
+    padded = np.pad(images[0], padding, "reflect")
+    image, label, weight = next(training.TileBatches(images, cells, net, weigh=lambda ids: ids))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (SIDE, SIDE)).reshape(-1, SIDE, SIDE)
+    assert any(np.array_equal(image[0, ..., 0], window) for window in windows)
+    assert np.array_equal(weight[0], image[0, MARGIN:-MARGIN, MARGIN:-MARGIN, 0] * 1024)
+
+
+def test_same_padding_has_no_margin():
+    model = build_unet((16, 16, 1), base_filters=2, depth=1, padding="same")
+    tiles = training.TileBatches(*coded_pairs(), model, weigh=lambda ids: ids)
+    assert (tiles.tile, tiles.out, tiles.margin) == (16, 16, 0)
+    image, _, weight = next(tiles)
+    assert np.array_equal(weight[0], image[0, ..., 0] * 1024)
+
+
+def test_an_open_model_takes_the_tile_it_is_given():
+    model = build_unet((None, None, 1), base_filters=2, depth=2)
+    tiles = training.TileBatches(*coded_pairs(), model, tile=60)
+    assert (tiles.tile, tiles.out, tiles.margin) == (60, 20, 20)
+    assert [part.shape for part in next(tiles)] == [(1, 60, 60, 1), (1, 20, 20), (1, 20, 20)]
+
+
+def test_the_seed_decides_every_tile_and_deformation(net):
+    def draw(**options):
+        tiles = batches(net, augment={}, weigh=losses.weight_map, **options)
+        return [part for _ in range(3) for part in next(tiles)]
+
+    assert all(np.array_equal(a, b) for a, b in zip(draw(seed=5), draw(seed=5)))
+    assert not all(np.array_equal(a, b) for a, b in zip(draw(seed=5), draw(seed=6)))
+    plain = training.TileBatches(*blobs(), net, augment={}, weigh=losses.weight_map)
+    assert np.array_equal(next(plain)[0], draw(seed=0)[0])
+
+
+def test_an_empty_dictionary_augments_and_none_only_cuts(net):
+    images = np.full((1, 40, 40), 0.5, np.float32)
+    cells = np.ones((1, 40, 40), int)
+    assert (next(training.TileBatches(images, cells, net))[0] == 0.5).all()
+    assert (next(training.TileBatches(images, cells, net, augment={}))[0] != 0.5).all()
+
+
+def test_batches_are_an_endless_iterator(net):
+    tiles = batches(net)
+    assert iter(tiles) is tiles
+    assert len(list(itertools.islice(tiles, 3))) == 3
+
+
+@pytest.mark.parametrize("images, cells, words", [
+    (np.zeros((40, 40), np.float32), np.zeros((40, 40), int), r"images of shape \(40, 40\).*\(N, H, W\)"),
+    (np.zeros((0, 40, 40), np.float32), np.zeros((0, 40, 40), int), r"images of shape \(0, 40, 40\).*at least one"),
+    (np.zeros((1, 40, 40, 3), np.float32), np.zeros((1, 40, 40), int), r"images of shape \(1, 40, 40, 3\)"),
+    (np.zeros((2, 40, 40), np.float32), np.zeros((1, 40, 40), int), "2 images and 1 maps"),
+    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 41), int), r"image of shape .*cells of shape \(40, 41\)"),
+    (np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), int), "image of dtype uint8"),
+    (np.full((1, 40, 40), np.nan, np.float32), np.zeros((1, 40, 40), int), "NaN"),
+    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 40)), "cells of dtype float64"),
+    (np.zeros((1, 40, 40), np.float32), np.full((1, 40, 40), -1), "negative id -1"),
+])
+def test_bad_images_and_cells_are_named(net, images, cells, words):
+    with pytest.raises(ValueError, match=words):
+        training.TileBatches(images, cells, net)
+
+
+@pytest.mark.parametrize("options, words", [
+    ({"batch_size": 0}, "batch_size 0"),
+    ({"batch_size": 1.0}, "batch_size 1.0"),
+    ({"seed": -1}, "seed -1"),
+    ({"tile": 44}, r"input \(None, 28, 28, 1\) and tile 44"),
+])
+def test_bad_options_are_named(net, options, words):
+    with pytest.raises(ValueError, match=words):
+        training.TileBatches(*coded_pairs(), net, **options)
+
+
+def test_an_open_model_needs_a_legal_square_tile():
+    model = build_unet((None, None, 1), base_filters=2, depth=1)
+    for tile, words in ((None, "tile None"), (29, "input size 29"), (0, "tile 0"), (28.5, "tile 28.5")):
+        with pytest.raises(ValueError, match=words):
+            training.TileBatches(*coded_pairs(), model, tile=tile)
+    with pytest.raises(ValueError, match=r"\(None, 28, 30, 1\)"):
+        training.TileBatches(*coded_pairs(), build_unet((28, 30, 1), base_filters=2, depth=1))
+    half_open = build_unet((None, 28, 1), base_filters=2, depth=1)
+    assert training.TileBatches(*coded_pairs(), half_open).tile == 28
+    with pytest.raises(ValueError, match="conv1|build_unet"):
+        inputs = keras.Input((8, 8, 1))
+        training.TileBatches(*coded_pairs(), keras.Model(inputs, keras.layers.ReLU()(inputs)))
+
+
+# Optimizers
+
+def test_paper_optimizer_has_momentum_099():
+    optimizer = training.paper_optimizer()
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert optimizer.momentum == 0.99 and not optimizer.nesterov
+    assert np.isclose(float(optimizer.learning_rate), 1e-3)
+    assert np.isclose(float(training.paper_optimizer(0.02).learning_rate), 0.02)
+
+
+def test_fast_optimizer_is_adam():
+    assert isinstance(training.fast_optimizer(), keras.optimizers.Adam)
+    assert np.isclose(float(training.fast_optimizer().learning_rate), 1e-3)
+    assert np.isclose(float(training.fast_optimizer(0.02).learning_rate), 0.02)
+
+
+@pytest.mark.parametrize("optimizer", [training.paper_optimizer, training.fast_optimizer])
+@pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), "fast"])
+def test_a_learning_rate_must_be_positive(optimizer, rate):
+    with pytest.raises(ValueError, match="learning_rate"):
+        optimizer(rate)
+
+
+def test_the_default_recipe_is_momentum_descent_on_the_weighted_cross_entropy():
+    tiles = list(itertools.islice(batches(tiny_unet(), weigh=losses.weight_map), 3))
+    model = tiny_unet(seed=1)
+    weights = [variable.numpy() for variable in model.trainable_variables]
+    history = training.train(model, iter(tiles), 3)
+
+    oracle = tiny_unet(seed=1)
+    velocity = [np.zeros_like(weight) for weight in weights]
+    for step, (images, labels, weigh) in enumerate(tiles):
+        with tf.GradientTape() as tape:
+            logits = oracle(images)
+            energy = -tf.reduce_mean(weigh * tf.gather(tf.nn.log_softmax(logits), labels, axis=-1, batch_dims=3))
+        gradients = tape.gradient(energy, oracle.trainable_variables)
+        velocity = [0.99 * old - 1e-3 * np.asarray(new) for old, new in zip(velocity, gradients)]
+        assert np.isclose(history.losses[step], float(energy), rtol=1e-5)
+        for variable, change in zip(oracle.trainable_variables, velocity):
+            variable.assign_add(change)
+    for trained, wanted, old in zip(model.trainable_variables, oracle.trainable_variables, weights):
+        assert np.allclose(trained, wanted, atol=1e-6)
+    assert not np.allclose(model.trainable_variables[0], weights[0], atol=1e-6)
+
+
+# Training
+
+def mean_loss(model, tiles):
+    return np.mean([float(losses.weighted_cross_entropy(labels, model(images), weights))
+                    for images, labels, weights in tiles])
+
+
+def test_loss_falls_on_held_out_images_and_not_with_shuffled_labels():
+    images, cells = blobs()
+    held_out = list(itertools.islice(training.TileBatches(*blobs(seed=9), tiny_unet(), seed=9), 12))
+    model = tiny_unet(seed=1)
+    before = mean_loss(model, held_out)
+    history = training.train(model, training.TileBatches(images, cells, model, batch_size=2), 120,
+                             training.fast_optimizer(1e-2))
+    after = mean_loss(model, held_out)
+    assert before > 0.5 > 0.2 > after
+    assert np.mean(history.losses[-10:]) < 0.2 < np.mean(history.losses[:3])
+    shuffled = np.random.default_rng(0).permutation(cells.ravel()).reshape(cells.shape)
+    model = tiny_unet(seed=1)
+    training.train(model, training.TileBatches(images, shuffled, model, batch_size=2), 120, training.fast_optimizer(1e-2))
+    assert mean_loss(model, held_out) > 0.4
+
+
+def test_history_counts_steps_and_keeps_what_was_watched(net):
+    model = tiny_unet()
+    history = training.train(model, batches(model), 7, watch=lambda model, step: [step, model.name], watch_every=3)
+    assert history.steps == 7 == len(history.losses)
+    assert history.watched == [(3, [3, "unet"]), (6, [6, "unet"])]
+    assert training.train(model, batches(model), 100, watch=lambda model, step: 1).watched == [(100, 1)]
+    assert training.train(model, batches(model), 0).losses == []
+    assert training.History().steps == 0
+
+
+def test_drop_out_is_on_while_training():
+    model = tiny_unet(drop_out=0.5)
+    constant = next(batches(model))
+    run = training.train(model, itertools.repeat(constant), 6, training.paper_optimizer(1e-12)).losses
+    assert len(set(run)) > 1
+    model = tiny_unet()
+    run = training.train(model, itertools.repeat(constant), 6, training.paper_optimizer(1e-12)).losses
+    assert len(set(run)) == 1
+
+
+def test_another_loss_can_be_given():
+    model = tiny_unet()
+    seen = []
+
+    def loss(labels, outputs, weights):
+        seen.append((labels.shape, outputs.shape, weights.shape))
+        return 7.0 + 0.0 * tf.reduce_sum(outputs)
+
+    assert training.train(model, batches(model), 2, loss=loss).losses == [7.0, 7.0]
+    assert seen[0] == ((1, OUT, OUT), (1, OUT, OUT, 2), (1, OUT, OUT))
+
+
+@pytest.mark.parametrize("steps", [-1, 2.5, "ten", True])
+def test_steps_must_be_a_whole_number(net, steps):
+    with pytest.raises(ValueError, match="steps"):
+        training.train(net, batches(net), steps)
+
+
+def test_divergence_names_the_step():
+    model = tiny_unet()
+    with pytest.raises(FloatingPointError, match="at step 3:.*lower learning rate$"):
+        training.train(model, poisoned(model, 3), 10)
+    model = tiny_unet()
+    with pytest.raises(FloatingPointError, match="lower learning rate"):
+        training.train(model, batches(model), 50, training.paper_optimizer(1e6))
+
+
+def poisoned(model, last):
+    tiles = batches(model)
+    for step in itertools.count(1):
+        images, labels, weights = next(tiles)
+        yield images, labels, weights * (np.nan if step == last else 1)
+
+
+def test_the_same_seed_gives_the_same_run():
+    def run(seed):
+        model = tiny_unet(seed, drop_out=0.3)
+        return training.train(model, batches(model, augment={}), 4).losses
+
+    assert run(3) == run(3)
+    assert run(3) != run(4)
+
+
+def test_set_seed_refuses_what_is_no_seed():
+    for seed in (-1, 0.5, None):
+        with pytest.raises(ValueError, match="seed"):
+            training.set_seed(seed)
+    training.set_seed(0)
+
+
+# Checkpoints
+
+def recipe(seed=0, rate=0.02, **options):
+    """Everything that draws numbers: drop-out, augmentation, weights; `seed` is of the net only."""
+    model = tiny_unet(seed, drop_out=0.5)
+    options = {"watch": lambda model, step: np.float32(step) / 3, "watch_every": 3,
+               "optimizer": training.paper_optimizer(rate), **options}
+    return model, batches(model, augment={"sigma": 2.0}, weigh=losses.weight_map), options
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_resumed_run_gives_the_numbers_of_one_that_never_stopped(tmp_path, fast):
+    def optimizer():
+        return training.fast_optimizer() if fast else training.paper_optimizer()
+
+    model, tiles, options = recipe(optimizer=optimizer())
+    whole = training.train(model, tiles, 8, **options)
+    path = tmp_path / "new folder" / "run.npz"
+    first, tiles, options = recipe(optimizer=optimizer())
+    start = training.train(first, tiles, 5, checkpoint=path, **options)
+    assert start.losses == whole.losses[:5]
+    second, tiles, options = recipe(seed=1, optimizer=optimizer())
+    resumed = training.train(second, tiles, 8, checkpoint=str(path), **options)
+    assert resumed.losses == whole.losses
+    assert resumed.watched == whole.watched and [step for step, _ in resumed.watched] == [3, 6]
+    assert same_weights(model, second)
+    assert [file.name for file in path.parent.iterdir()] == ["run.npz"]
+
+
+def test_a_finished_run_has_nothing_left_to_do(tmp_path):
+    path = tmp_path / "run.npz"
+    model, tiles, options = recipe()
+    done = training.train(model, tiles, 3, checkpoint=path, **options)
+    other, tiles, options = recipe(seed=1)
+    assert training.train(other, Stops(tiles, 0), 3, checkpoint=path, **options) == done
+    assert training.train(other, Stops(tiles, 0), 2, checkpoint=path, **options) == done
+    assert same_weights(model, other)
+
+
+def test_a_killed_run_loses_at_most_the_steps_since_the_last_checkpoint(tmp_path, monkeypatch):
+    model, tiles, options = recipe()
+    whole = training.train(model, tiles, 8, **options)
+    path = tmp_path / "run.npz"
+    monkeypatch.setattr(training, "time", Clock(1))
+    killed, tiles, options = recipe()
+    with pytest.raises(KeyboardInterrupt):
+        training.train(killed, Stops(tiles, 7), 8, checkpoint=path, every=2.5, **options)
+    assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
+    resumed, tiles, options = recipe(seed=1)
+    assert training.train(resumed, tiles, 0, checkpoint=path, **options).steps == 6
+    history = training.train(resumed, tiles, 8, checkpoint=path, **options)
+    assert history.losses == whole.losses and same_weights(model, resumed)
+
+
+@pytest.mark.parametrize("tick, kept", [(59, 2), (61, 3), (60, 2)])
+def test_a_checkpoint_is_made_when_more_than_a_minute_has_passed(tmp_path, monkeypatch, tick, kept):
+    path = tmp_path / "run.npz"
+    monkeypatch.setattr(training, "time", Clock(tick))
+    model = tiny_unet()
+    with pytest.raises(KeyboardInterrupt):
+        training.train(model, Stops(batches(model), 3), 8, checkpoint=path)
+    assert training.train(model, batches(model), 0, checkpoint=path).steps == kept
+
+
+def test_death_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    model, tiles, options = recipe()
+    whole = training.train(model, tiles, 6, **options)
+    model, tiles, options = recipe()
+    training.train(model, tiles, 3, checkpoint=path, **options)
+    before = path.read_bytes()
+
+    def half(file, **arrays):
+        file.write(before[:1000])
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", half)
+        with pytest.raises(OSError, match="disk full"):
+            training.train(model, tiles, 6, checkpoint=path, every=0, **options)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+    (tmp_path / "run.npz.partial").write_bytes(before[:1000])
+    model, tiles, options = recipe(seed=1)
+    assert training.train(model, tiles, 6, checkpoint=path, **options).losses == whole.losses
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_divergence_leaves_the_last_checkpoint_and_names_it(tmp_path):
+    path = tmp_path / "run.npz"
+    model = tiny_unet()
+    with pytest.raises(FloatingPointError, match="without .*run.npz"):
+        training.train(model, poisoned(model, 3), 10, checkpoint=path, every=0)
+    assert training.train(tiny_unet(), iter([]), 0, checkpoint=path).steps == 2
+
+
+def test_checkpoint_of_another_model_or_optimizer_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    model = tiny_unet()
+    training.train(model, batches(model), 1, checkpoint=path)
+    wider = build_unet((SIDE, SIDE, 1), base_filters=3, depth=1)
+    before = wider.get_weights()
+    with pytest.raises(ValueError, match=r"run\.npz: saved from another model or optimizer; delete it"):
+        training.train(wider, batches(wider), 2, checkpoint=path)
+    assert all(np.array_equal(a, b) for a, b in zip(before, wider.get_weights()))
+    with pytest.raises(ValueError, match="another model or optimizer"):
+        training.train(model, batches(model), 2, training.fast_optimizer(), checkpoint=path)
+
+
+def test_file_that_is_no_checkpoint_is_refused(tmp_path, net):
+    good = tmp_path / "run.npz"
+    training.train(net, batches(net), 1, checkpoint=good)
+    whole = good.read_bytes()
+    contents = [b"", b"not a checkpoint", whole[:len(whole) // 2], whole[:1500] + b"\xff" * 40 + whole[1540:]]
+    for content in contents:
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"bad\.npz: cannot be read"):
+            training.train(net, batches(net), 2, checkpoint=tmp_path / "bad.npz")
+    np.savez(tmp_path / "other.npz", weights=np.ones(3))
+    np.save(tmp_path / "array.npy", np.ones(3))
+    np.savez(tmp_path / "text.npz", story=np.array("{"))
+    for name in ("other.npz", "array.npy", "text.npz"):
+        with pytest.raises(ValueError, match=rf"{name}: cannot be read"):
+            training.train(net, batches(net), 2, checkpoint=tmp_path / name)
+
+
+def test_batches_without_a_generator_can_be_checkpointed(tmp_path):
+    path = tmp_path / "run.npz"
+    model = tiny_unet()
+    tiles = list(itertools.islice(batches(model), 4))
+    training.train(model, iter(tiles[:2]), 2, checkpoint=path)
+    model = tiny_unet(seed=1)
+    resumed = training.train(model, iter(tiles[2:]), 4, checkpoint=path)
+    whole = training.train(tiny_unet(), iter(tiles), 4)
+    assert resumed.losses == whole.losses
+
+
+# Progress and precision
+
+def test_progress_is_shown_with_steps_and_loss_unless_hidden(capsys, monkeypatch):
+    model = tiny_unet()
+
+    def shown(**options):
+        training.train(model, batches(model), 2, **options)
+        return capsys.readouterr().err
+
+    monkeypatch.delenv("UNET_TUTORIAL_PROGRESS", raising=False)
+    bar = shown()
+    assert "2/2" in bar and "step" in bar and "loss=" in bar
+    assert shown(progress=False) == ""
+    monkeypatch.setenv("UNET_TUTORIAL_PROGRESS", "1")
+    assert "2/2" in shown()
+    monkeypatch.setenv("UNET_TUTORIAL_PROGRESS", "0")
+    assert shown() == "" and shown(progress=True) == ""
+
+
+@pytest.mark.parametrize("bfloat16, float32, pays", [(1.0, 2.0, True), (2.0, 1.0, False), (1.0, 1.0, False),
+                                                     (0.8, 1.0, False), (0.79, 1.0, True)])
+def test_bfloat16_pays_where_it_takes_less_than_four_fifths(monkeypatch, bfloat16, float32, pays):
+    times = iter([0, bfloat16 + 5, 0, bfloat16, 0, float32, 0, float32 + 9])
+    monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: next(times)))
+    assert training.bfloat16_pays(size=8, channels=2, repeats=2) is pays
+
+
+def test_bfloat16_does_not_pay_where_it_raises_an_error(monkeypatch):
+    def refuse(*arguments):
+        raise tf.errors.UnimplementedError(None, None, "no such convolution")
+
+    monkeypatch.setattr(tf.nn, "conv2d", refuse)
+    assert training.bfloat16_pays(size=8, channels=2, repeats=1) is False
+
+
+@pytest.mark.parametrize("pays, policy", [(True, "mixed_bfloat16"), (False, "float32")])
+def test_fast_precision_sets_the_policy(monkeypatch, pays, policy):
+    monkeypatch.setattr(training, "bfloat16_pays", lambda: pays)
+    before = keras.mixed_precision.global_policy()
+    try:
+        assert training.use_fast_precision() == policy == keras.mixed_precision.global_policy().name
+    finally:
+        keras.mixed_precision.set_global_policy(before)
