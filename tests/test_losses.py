@@ -50,6 +50,12 @@ def touching_pixels(cells):
     return found
 
 
+def three_touching_cells():
+    cells = np.zeros((20, 30), np.uint16)
+    cells[3:15, 2:12], cells[5:17, 12:25], cells[17:19, 25:29] = 5, 6, 300
+    return cells
+
+
 # border weight map
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,15 +84,14 @@ def test_border_map_defaults_are_those_of_equation_2():
     np.testing.assert_allclose(border_weight_map(cells), [[0, 10 * np.exp(-9 / 50), 10 * np.exp(-9 / 50), 0]], rtol=1e-6)
 
 
-def test_border_map_is_exact_as_far_as_float32_reaches():
-    cells = np.zeros((3, 90), int)
-    cells[1, 0] = 1
-    for column in (68, 69, 70, 80):
-        one = cells.copy()
-        one[1, column] = 2
-        found = border_weight_map(one, w0=1e9)
-        np.testing.assert_allclose(found, border_by_definition(one, 1e9, 5.0), rtol=1e-4, atol=1e-44)
-        assert found[1, 1] > 0
+@pytest.mark.parametrize("column", [60, 75, 76])
+def test_border_map_is_exact_up_to_15_sigma(column):
+    cells = np.zeros((1, 90), int)
+    cells[0, 0], cells[0, column] = 1, 2
+    found, expected = border_weight_map(cells, w0=1e30), border_by_definition(cells, 1e30, 5.0)
+    within = slice(column - 75, column)
+    np.testing.assert_allclose(found[0, within], expected[0, within], rtol=1e-4)
+    assert found[0, 1] > 0
 
 
 def test_border_map_never_exceeds_the_definition_beyond_its_reach():
@@ -239,8 +244,7 @@ def test_separated_cells_touch_no_more(kind):
 
 
 def test_cells_that_keep_something_lose_exactly_the_touching_pixels():
-    cells = np.zeros((20, 30), np.uint16)
-    cells[3:15, 2:12], cells[5:17, 12:25], cells[17:19, 25:29] = 5, 6, 300
+    cells = three_touching_cells()
     separated = separate_touching(cells)
     np.testing.assert_array_equal(separated, np.where(touching_pixels(cells), 0, cells))
     assert separated.dtype == np.uint16
@@ -248,9 +252,7 @@ def test_cells_that_keep_something_lose_exactly_the_touching_pixels():
 
 
 def test_separation_moves_with_the_cells():
-    cells = random_cells(np.random.default_rng(8), "rectangles")
-    kept = np.isin(cells, separate_touching(cells)).all()
-    assert kept  # nothing is lost here, so the order of restoring plays no part
+    cells = three_touching_cells()
     for move in (np.transpose, np.flipud, np.fliplr, np.rot90):
         np.testing.assert_array_equal(separate_touching(move(cells)), move(separate_touching(cells)))
 

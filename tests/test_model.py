@@ -59,7 +59,7 @@ def test_every_kernel_is_gaussian_of_deviation_sqrt_2_over_n(paper):
         if not is_convolution(layer):
             continue
         kernel = layer.kernel.numpy()
-        channels_in = feeds(layer)[0] == "image" and 1 or paper.get_layer(feeds(layer)[0]).output.shape[-1]
+        channels_in = layer.input.shape[-1]
         incoming = channels_in if isinstance(layer, layers.Conv2DTranspose) else channels_in * layer.kernel_size[0] ** 2
         expected = math.sqrt(2 / incoming)
         assert abs(kernel.std() / expected - 1) < 5 / math.sqrt(2 * kernel.size), layer.name
@@ -233,29 +233,24 @@ def test_expanding_block_without_skip_equals_loops():
 def test_the_whole_net_equals_loops():
     model = build_unet((20, 18, 2), classes=3, base_filters=2, depth=1, activation="sigmoid")
     shuffle_weights(model)
-    image, weights = draw(20, 18, 2), iter(model.get_weights())
-    pair = lambda: (next(weights), next(weights))  # noqa: E731
-    skip = convolve(convolve(image, *pair()), *pair())
-    x = up_convolve(convolve(convolve(pool(skip), *pair()), *pair()), *pair())
-    x = np.concatenate([x, skip[4:-4, 4:-4]], axis=-1)
-    x = convolve(convolve(x, *pair()), *pair())
-    kernel, bias = pair()
-    expected = 1 / (1 + np.exp(-(x @ kernel[0, 0] + bias)))
+    image, weights = draw(20, 18, 2), model.get_weights()
+    skip = convolve(convolve(image, *weights[0:2]), *weights[2:4])
+    bottom = convolve(convolve(pool(skip), *weights[4:6]), *weights[6:8])
+    joined = np.concatenate([up_convolve(bottom, *weights[8:10]), skip[4:-4, 4:-4]], axis=-1)
+    features = convolve(convolve(joined, *weights[10:12]), *weights[12:14])
+    expected = 1 / (1 + np.exp(-(features @ weights[14][0, 0] + weights[15])))
     np.testing.assert_allclose(model(image[np.newaxis])[0], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("skip, side, first, last", [(64, 56, 4, 59), (136, 104, 16, 119), (280, 200, 40, 239),
                                                      (568, 392, 88, 479), (7, 4, 1, 4), (5, 5, 0, 4)])
 def test_center_crop_to_the_pixel(skip, side, first, last):
-    rows = np.broadcast_to(np.arange(skip, dtype=np.float32)[None, :, None, None], (1, skip, 10, 1))
-    for axes in ((0, 1, 2, 3), (0, 2, 1, 3)):
-        like = np.zeros((1, side, 6, 1), np.float32).transpose(axes)
-        cropped = np.asarray(CenterCrop()([rows.transpose(axes), like])).transpose(axes)
+    ramp = np.broadcast_to(np.arange(skip, dtype=np.float32)[None, :, None, None], (1, skip, 10, 1))
+    like = np.zeros((1, side, 6, 1), np.float32)
+    for axes in ((0, 1, 2, 3), (0, 2, 1, 3)):  # down the rows, then along the columns
+        cropped = CenterCrop()([ramp.transpose(axes), like.transpose(axes)]).numpy().transpose(axes)
         assert cropped.shape == (1, side, 6, 1)
         assert cropped[0, 0, 0, 0] == first and cropped[0, -1, 0, 0] == last
-        columns = rows[:, :10].transpose(0, 2, 1, 3) if skip >= 10 else None
-        if columns is not None:
-            assert np.asarray(CenterCrop()([columns, np.zeros((1, 10, 6, 1))]))[0, 0, :, 0].tolist() == [2, 3, 4, 5, 6, 7]
 
 
 def test_blocks_name_their_layers():
@@ -375,7 +370,7 @@ def test_blocks_refuse():
             block(odd, 1, padding="full")
     assert conv_blocks(small, 1, padding="same").shape == (None, 4, 9, 1)
     assert conv_blocks(keras.Input((5, 5, 1)), 1).shape == (None, 1, 1, 1)
-    with pytest.raises(ValueError, match=r"\(None, 9, 8, 1\).*odd size in \(None, 5, 4, 1\); make both sides even"):
+    with pytest.raises(ValueError, match=r"\(None, 9, 8, 1\).*odd size in \(5, 4\); make both sides even"):
         contracting_block(odd, 1)
     skip = keras.Input((8, 7, 2))
     with pytest.raises(ValueError, match=r"skip_features of shape \(None, 8, 7, 2\): smaller.*\(None, 8, 8, 3\)"):
