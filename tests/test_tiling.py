@@ -147,14 +147,16 @@ def test_the_paper_s_stride_is_out_of_phase():
     assert np.abs(every_388[388:] - truth[388:]).max() > 0.05
 
 
-def test_batches_and_progress_bar_change_nothing(capsys):
+def test_batches_and_progress_bar_change_nothing(capsys, monkeypatch):
     model = lively((24, 24, 1), 1)
     image = picture(30, 23)
-    expected = predict_tiled(model, image)
+    monkeypatch.setenv("UNET_TUTORIAL_PROGRESS", "0")
+    expected = predict_tiled(model, image, progress=True)
+    monkeypatch.delenv("UNET_TUTORIAL_PROGRESS")
+    np.testing.assert_allclose(predict_tiled(model, image, batch_size=100), expected, atol=1e-6)
     assert capsys.readouterr().err == ""
     np.testing.assert_allclose(predict_tiled(model, image, batch_size=5, progress=True), expected, atol=1e-6)
     assert "3/3" in capsys.readouterr().err  # ceil(30 / 8) * ceil(23 / 8) = 12 tiles
-    np.testing.assert_allclose(predict_tiled(model, image, batch_size=100), expected, atol=1e-6)
 
 
 def test_batch_size_is_the_number_of_tiles_a_forward_pass_takes(monkeypatch):

@@ -1,7 +1,7 @@
 """The challenge's metrics: how far a prediction is from the truth, by pixels, by pairs of pixels and by topology.
 
-Every metric takes (prediction, truth). A metric with the keyword `threshold` takes one threshold, or a sequence of them:
-then the best value over the sequence counts, with the same threshold for all slices. `THRESHOLDS` are the challenge's.
+Every metric takes (prediction, truth). A metric with the keyword `threshold` takes one threshold, or a sequence of
+them: then the best value counts, with the same threshold for all slices. `THRESHOLDS` are the challenge's.
 """
 
 from typing import NamedTuple
@@ -217,7 +217,7 @@ def _pixels(prediction, truth, threshold):
 
 
 def _ratio(part, whole):
-    return part / whole if whole else 1.0
+    return float(part / whole) if whole else 1.0
 
 
 def _tables(prediction, truth, threshold, thin):
@@ -231,7 +231,8 @@ def _tables(prediction, truth, threshold, thin):
 
 def _pairs(table):
     """Numbers of ordered pairs of pixels that lie together in both, in one segment, in one cell."""
-    return [float(np.square(counts, dtype=float).sum()) for counts in (table.data, table.sum(axis=1), table.sum(axis=0))]
+    counts = table.data, table.sum(axis=1), table.sum(axis=0)
+    return [float(np.square(one, dtype=float).sum()) for one in counts]
 
 
 def _rand(table):

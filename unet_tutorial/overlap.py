@@ -64,8 +64,8 @@ def seg_score(prediction_ids, truth_ids):
     Ronneberger et al. 2015, table 2 (which calls its measure IOU).
     """
     scores = []
-    for match, shared, found, true in _matches(prediction_ids, truth_ids):
-        scores.append(np.where(match > 0, shared / (found + true - shared), 0))
+    for _, shared, found, true in _matches(prediction_ids, truth_ids):
+        scores.append(shared / (found + true - shared))
     scores = np.concatenate(scores)
     if scores.size == 0:
         raise ValueError("truth_ids: hold no cell; SEG is a mean over true cells")
@@ -89,12 +89,15 @@ def merged_cells(prediction_ids, truth_ids):
 def _matches(prediction_ids, truth_ids):
     """Yield for each slice four arrays over its true cells.
 
-    The id of the segment that covers more than half of the cell (or 0), the pixels shared, the sizes of both.
+    The id of the segment that covers more than half of the cell, the pixels they share (0 and 0 if there is no such
+    segment), and the sizes of both.
     """
     prediction_ids, truth_ids = np.asarray(prediction_ids), np.asarray(truth_ids)
     _same_id_shape(prediction_ids, truth_ids, "prediction_ids")
-    if truth_ids.ndim == 2:
+    if truth_ids.ndim < 3:
         prediction_ids, truth_ids = prediction_ids[None], truth_ids[None]
+    if len(truth_ids) == 0:
+        raise ValueError(f"truth_ids of shape {truth_ids.shape}: holds no slice")
     for found, cells in zip(prediction_ids, truth_ids):
         found, cells = _as_ids(found, "prediction_ids"), _as_ids(cells, "truth_ids")
         table = _table(found.ravel(), cells.ravel(), (int(found.max()) + 1, int(cells.max()) + 1))
@@ -109,9 +112,7 @@ def _matches(prediction_ids, truth_ids):
 
 
 def _table(rows, columns, shape):
-    table = sparse.coo_array((np.ones(rows.size, np.int64), (rows, columns)), shape).tocsr()
-    table.sum_duplicates()
-    return table
+    return sparse.coo_array((np.ones(rows.size, np.int64), (rows, columns)), shape).tocsr()
 
 
 def _as_ids(ids, name):

@@ -45,7 +45,7 @@ def paint_cells(cells):
     return picture.astype(np.float32)
 
 
-def blend(image, label=None, cells=None, probability=None, strength=0.45):
+def blend(image, label=None, cells=None, probability=None, strength=0.35):
     """Paint a label, instance ids or probabilities over a grey image.
 
     Parameters
@@ -75,7 +75,8 @@ def blend(image, label=None, cells=None, probability=None, strength=0.45):
              if mask is not None]
     if len(given) != 1:
         raise ValueError(f"{' and '.join(given) or 'nothing'} to blend: give exactly one of label, cells, probability")
-    strength = within_one(np.float64(as_positive(strength, "strength")), "strength")
+    if as_positive(strength, "strength") > 1:
+        raise ValueError(f"strength {strength!r}: must be at most 1")
     grey = as_grey(image)
     if probability is not None:
         mask = share = as_grey(probability, "probability")
@@ -92,7 +93,7 @@ def blend(image, label=None, cells=None, probability=None, strength=0.45):
     return picture.astype(np.float32)
 
 
-def mark_errors(split_mask, merge_mask, image, grow=1):
+def mark_errors(split_mask, merge_mask, image, grow=2):
     """Mark where a segmentation splits cells and where it merges them, on the paled image.
 
     Parameters
@@ -137,5 +138,5 @@ def outlines(cells):
 
 def _colours(cells):
     hue = cells * GOLDEN % 1
-    saturation, value = np.array([0.55, 0.8, 0.45])[cells % 3], np.array([0.95, 0.85, 0.7])[cells % 3]
+    saturation, value = np.array([0.5, 0.65, 0.4])[cells % 3], np.array([0.95, 0.8, 0.65])[cells % 3]
     return hsv_to_rgb(np.stack([hue, saturation, value], axis=-1))

@@ -1,16 +1,16 @@
 """The figures of the book. Functions that fill one Axes return it; those that fill several return (fig, axes)."""
 
-import itertools
 import math
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
+from .charts import curves
 from .checks import as_image, as_label, as_positive, as_size, same_shape
-from .drawing import draw_unet
+from .drawing import cover, draw_unet
 from .overlays import as_grey, blend, mark_errors, paint_cells, within_one
-from .style import COLOURS, WIDTH, save_figure, use_style
+from .style import COLOURS, PANEL, WIDTH, save_figure, use_style
 
 __all__ = ["COLOURS", "blend", "confusion_overlay", "cover", "curves", "displacement_grid", "draw_unet", "feature_maps",
            "mark_errors", "overlay", "paint_cells", "save_figure", "show_cells", "show_image", "show_label",
@@ -84,12 +84,12 @@ def weights_map(weights, ax=None, title=None, top=None):
     return _with_bar(_show(weights, ax, title, cmap="inferno", vmin=0, vmax=top))
 
 
-def overlay(image, label=None, cells=None, probability=None, ax=None, title=None, strength=0.45):
+def overlay(image, label=None, cells=None, probability=None, ax=None, title=None, strength=0.35):
     """Show a label, instance ids or probabilities over a grey image: see `blend`."""
     return _show(blend(image, label, cells, probability, strength), ax, title)
 
 
-def confusion_overlay(split_mask, merge_mask, image, ax=None, title=None, grow=1):
+def confusion_overlay(split_mask, merge_mask, image, ax=None, title=None, grow=2):
     """Show splits and merges over the paled image, named below it with their pixels counted: see `mark_errors`."""
     ax = _show(mark_errors(split_mask, merge_mask, image, grow), ax, title)
     marks = [Patch(color=COLOURS[name], label=f"{name}: {np.count_nonzero(mask)} px")
@@ -100,6 +100,8 @@ def confusion_overlay(split_mask, merge_mask, image, ax=None, title=None, grow=1
 
 def show_row(images, titles=None, kinds="image", columns=4):
     """Lay several pictures side by side, in rows of `columns`.
+
+    Overlays are images too: `show_row([image, blend(image, cells=cells)])`.
 
     Parameters
     ----------
@@ -178,7 +180,7 @@ def feature_maps(maps, count=16, columns=4, shared=False):
     return fig, axes
 
 
-def displacement_grid(field, ax=None, image=None, step=32, arrows=False, title=None):
+def displacement_grid(field, ax=None, image=None, step=32, arrows=0, title=None):
     """Draw a displacement field as the warped grid: where the lines of a straight grid in the output are fetched from.
 
     Parameters
@@ -191,8 +193,8 @@ def displacement_grid(field, ax=None, image=None, step=32, arrows=False, title=N
         The input, shown below the grid.
     step : int
         Distance of the lines in pixels. The last row and column are always drawn.
-    arrows : bool
-        Draw, instead of lines, an arrow from x to x + d(x) at each node.
+    arrows : float
+        Above 0: draw, instead of lines, an arrow along d(x) at each node, that many times as long as d(x).
 
     Returns
     -------
@@ -213,103 +215,19 @@ def displacement_grid(field, ax=None, image=None, step=32, arrows=False, title=N
     height, width = field.shape[1:]
     grey = np.ones((height, width), np.float32) if image is None else as_grey(image)
     same_shape(grey, field[0], ("image", "field"))
-    step = as_size(step, "step")
+    step, arrows = as_size(step, "step"), as_positive(arrows, "arrows")
     ax = _show(grey, ax, title, cmap="gray", vmin=0, vmax=1)
     rows, columns = (np.unique([*range(0, side, step), side - 1]) for side in (height, width))
     y, x = np.mgrid[:height, :width] + field
     if arrows:
         nodes = np.ix_(rows, columns)
         ax.quiver(*np.meshgrid(columns, rows), field[1][nodes], field[0][nodes], color=COLOURS["accent"], angles="xy",
-                  scale_units="xy", scale=1, width=0.008)
+                  scale_units="xy", scale=1 / arrows, width=0.006)
     else:
         for lines_x, lines_y in ((x[rows], y[rows]), (x.T[columns], y.T[columns])):
             ax.plot(lines_x.T, lines_y.T, color=COLOURS["accent"], linewidth=1.5)
     ax.set(xlim=(min(x.min(), 0) - 1, max(x.max(), width) + 1), ylim=(max(y.max(), height) + 1, min(y.min(), 0) - 1))
     return ax
-
-
-def curves(histories, ax=None, xlabel="step", ylabel="loss", log=False, smooth=1):
-    """Draw learning curves, each named at its end; colours and dashes differ, so that they read in grey too.
-
-    Parameters
-    ----------
-    histories : dict of str to sequence
-        Name to values, at the steps 1, 2, ..., or to a tuple (steps, values). The `history` of Keras fits.
-    ax : matplotlib Axes, optional
-    xlabel, ylabel : str
-    log : bool
-        Logarithmic vertical axis.
-    smooth : int
-        Average over that many values in a row, drawn at the last of them.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        No curve; a curve that is empty, shorter than `smooth`, not of numbers, or whose steps and values differ in
-        number; or values of 0 and below with `log`.
-    """
-    if not histories:
-        raise ValueError("histories: empty; give at least one curve as name: values")
-    smooth = as_size(smooth, "smooth")
-    ax = ax or plt.subplots()[1]
-    looks = zip(itertools.cycle([COLOURS[name] for name in ("conv", "pool", "up", "output", "accent")]),
-                itertools.cycle(["-", "--", "-.", ":"]))
-    ends = []
-    for (name, values), (colour, dashes) in zip(histories.items(), looks):
-        steps, values = _curve(name, values, smooth, log)
-        ax.plot(steps, values, color=colour, linestyle=dashes)
-        ends.append((name, steps[-1], values[-1], colour))
-    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    _name_ends(ax, ends)
-    return ax
-
-
-def cover(image, segmentation, model, title="U-Net", subtitle="", path=None):
-    """Draw the card of the book: an image flows into the U of a live model, its segmentation flows out.
-
-    Parameters
-    ----------
-    image : (H, W) float array
-        Grey values in 0..1; the middle square is shown.
-    segmentation : (H, W) array
-        Floats are probabilities, integers a label of 0 and 1 or instance ids.
-    model : keras.Model
-        From `build_unet`.
-    title, subtitle : str
-    path : str or Path, optional
-        Where to write it: a PNG of 1200 x 630 pixels, the same bytes for the same arguments.
-
-    Returns
-    -------
-    matplotlib Figure
-
-    Raises
-    ------
-    ValueError
-        The shapes differ, or an argument breaks its rule.
-    """
-    grey = as_grey(image)
-    segmentation = np.asarray(segmentation)
-    if np.issubdtype(segmentation.dtype, np.floating):
-        painted = as_grey(segmentation, "segmentation")
-    else:
-        painted = paint_cells(segmentation) if segmentation.max() > 1 else as_label(segmentation, "segmentation")
-    same_shape(grey, painted, ("image", "segmentation"))
-    side = min(grey.shape)
-    middle = tuple(slice((length - side) // 2, (length + side) // 2) for length in grey.shape)
-    fig = plt.figure(figsize=(10, 5.25), dpi=120, layout="none", facecolor=COLOURS["paper"])
-    fig.text(0.035, 0.86, title, fontsize=34, fontweight="bold", color=COLOURS["ink"])
-    fig.text(0.965, 0.86, subtitle, fontsize=15, ha="right", color=COLOURS["ink"])
-    drawing = draw_unet(model, fig.add_axes((0.33, 0.03, 0.34, 0.79)), numbers=False, key=False)
-    for left, picture in ((0.035, grey), (0.705, painted)):
-        ax = _show(picture[middle], fig.add_axes((left, 0.27, 0.26, 0.26 * 10 / 5.25)), cmap="gray", vmin=0, vmax=1)
-    if path is not None:
-        save_figure(fig, path)
-    return fig
 
 
 def _show(picture, ax=None, title=None, **options):
@@ -338,47 +256,14 @@ def _grid(pictures, columns, room):
     count = len(pictures)
     if not count:
         raise ValueError("images: none given; give at least one")
+    if np.ndim(pictures[0]) < 2 or np.size(pictures[0]) == 0:
+        raise ValueError(f"image of shape {np.shape(pictures[0])}: must be (H, W) or (H, W, C)")
     columns = min(as_size(columns, "columns"), count)
     rows = math.ceil(count / columns)
     height, width = np.shape(pictures[0])[:2]
     panel = min(WIDTH / columns, PANEL)
-    fig, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained",
+    fig, axes = plt.subplots(rows, columns, squeeze=False, layout="compressed",
                              figsize=(panel * columns, rows * (panel * height / width + room)))
     for ax in axes.flat[count:]:
         ax.remove()
     return fig, list(axes.flat[:count])
-
-
-def _curve(name, values, smooth, log):
-    """Steps and smoothed values of one curve, checked."""
-    steps, values = values if isinstance(values, tuple) else (None, values)
-    values = np.asarray(values)
-    steps = np.arange(1, values.size + 1) if steps is None else np.asarray(steps)
-    if values.ndim != 1 or values.shape != steps.shape or len(values) < smooth:
-        raise ValueError(f"curve {name!r} of {values.shape} values at {steps.shape} steps: must be two equally long "
-                         f"lists of at least {smooth}")
-    if values.dtype.kind not in "iuf" or not np.isfinite(values).any():
-        raise ValueError(f"curve {name!r}: holds no finite number")
-    if log and np.nanmin(values) <= 0:
-        raise ValueError(f"curve {name!r}: holds {np.nanmin(values):g}, which a logarithmic axis cannot show")
-    return steps[smooth - 1:], np.lib.stride_tricks.sliding_window_view(values, smooth).mean(axis=-1)
-
-
-def _name_ends(ax, ends):
-    """Write each curve's name right of the axes, at the height of its end, and far enough from the others."""
-    limits = ax.get_xlim(), ax.get_ylim()
-    to_axes = ax.transData + ax.transAxes.inverted()
-    line = 1.3 * plt.rcParams["font.size"] / 72 / (0.75 * ax.figure.get_figheight() * ax.get_position().height)
-    heights = [to_axes.transform((step, value))[1] for _, step, value, _ in ends]
-    order = np.argsort(heights, kind="stable")
-    places = _spread(np.array(heights)[order], line)
-    for index, place in zip(order, places):
-        name, step, value, colour = ends[index]
-        ax.annotate(name, (step, value), (1.02, place), textcoords="axes fraction", va="center",
-                    color=tuple(0.7 * part for part in to_rgb(colour)), annotation_clip=False,
-                    arrowprops=dict(arrowstyle="-", color=colour, linewidth=0.8, shrinkA=0, shrinkB=0))
-    ax.set(xlim=limits[0], ylim=limits[1])
-
-
-def _spread(heights, gap):
-    """Ascending heights moved as little as possible so that neighbours are at least `gap` apart."""

@@ -12,8 +12,8 @@ COLOURS = {
     "copy": "#767B85",      # copy and crop: grey
     "output": "#00464C",    # 1x1 convolution: teal
     "accent": "#E69500",    # what the text points at: amber
-    "cell": "#F4E3B2",
-    "membrane": "#2B2238",
+    "cell": "#F7CF5A",      # pale yellow
+    "membrane": "#2B2238",  # nearly black
     "split": "#2FB4E8",     # one cell cut in two: sky blue
     "merge": "#C2187A",     # two cells run together: magenta
     "ink": "#1C2230",       # text and thin lines
@@ -21,6 +21,7 @@ COLOURS = {
 }
 
 WIDTH = 6.5  # inches: the width of a figure, so that 10 points are still read when it is 360 px wide
+PANEL = 3.6  # inches: the widest picture in it
 
 STYLE = {
     "figure.figsize": (WIDTH, 3.6),

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 import numbers
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
         Distance from tile to tile, in pixels. The largest multiple of 2 ** depth that leaves no gap unless given; other
         strides show the seams.
     progress : bool
-        Show a progress bar.
+        Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
 
     Returns
     -------
@@ -110,7 +111,8 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     forward = tf.function(functools.partial(model, training=False), autograph=False)
     pieces = list(itertools.product(rows.pieces, columns.pieces))
     probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
-    for start in tqdm(range(0, len(pieces), batch_size), unit="batch", disable=not progress):
+    hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
+    for start in tqdm(range(0, len(pieces), batch_size), unit="batch", disable=hidden):
         batch = pieces[start:start + batch_size]
         tiles = np.stack([padded[row.offset:row.offset + rows.tile, column.offset:column.offset + columns.tile]
                           for row, column in batch])
