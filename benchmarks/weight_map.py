@@ -29,30 +29,35 @@ def crowded_cells(count, gap, size=512, seed=0):
     return np.where(border, 0, cells)
 
 
-def seconds(function, *arguments, runs):
-    """Median time of some runs."""
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        function(*arguments)
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+def scattered_discs(count, radius=10, size=512, seed=0):
+    """Scatter discs over the image, so that most background is far from two cells."""
+    rows, columns = np.indices((size, size))
+    cells = np.zeros((size, size), np.int32)
+    for cell, (row, column) in enumerate(np.random.default_rng(seed).integers(0, size, (count, 2)), start=1):
+        cells[(rows - row) ** 2 + (columns - column) ** 2 <= radius**2] = cell
+    return cells
+
+
+def seconds(function, cells):
+    """Time one run."""
+    start = time.perf_counter()
+    function(cells)
+    return time.perf_counter() - start
 
 
 def main():
-    few_time = None
-    for count, gap in ((126, 3), (126, 9), (1000, 3)):
-        cells = crowded_cells(count, gap)
-        fast = seconds(border_weight_map, cells, runs=9)
-        few_time = few_time or fast
-        line = f"{len(np.unique(cells)) - 1:5d} cells, border {gap} px, 512x512: {1e3 * fast:6.1f} ms"
-        if count < 1000:
-            slow = seconds(one_transform_a_cell, cells, runs=3)
-            error = np.abs(border_weight_map(cells) - one_transform_a_cell(cells)).max()
-            line += f", one transform a cell {1e3 * slow:7.1f} ms: {slow / fast:.1f} times faster, differs by {error:.1e}"
-        else:
-            line += f", {fast / few_time:.2f} times the time of the first line"
-        print(line)
+    maps = {"126 cells, thin borders": crowded_cells(126, gap=3), "126 cells, wide borders": crowded_cells(126, gap=9),
+            "126 discs, scattered": scattered_discs(126)}
+    for name, cells in maps.items():
+        slow = np.median([seconds(one_transform_a_cell, cells) for _ in range(3)])
+        fast = np.median([seconds(border_weight_map, cells) for _ in range(9)])
+        error = np.abs(border_weight_map(cells) - one_transform_a_cell(cells)).max()
+        print(f"{name:24s} 512x512: {1e3 * fast:6.1f} ms, one transform a cell {1e3 * slow:7.1f} ms: "
+              f"{slow / fast:4.1f} times faster, differs by {error:.0e}")
+    few, many = maps["126 cells, thin borders"], crowded_cells(1000, gap=3)
+    pairs = [(seconds(border_weight_map, few), seconds(border_weight_map, many)) for _ in range(15)]
+    few_time, many_time = np.median(pairs, axis=0)
+    print(f"1000 cells: {1e3 * many_time:.1f} ms, {many_time / few_time:.2f} times the time of 126 cells")
 
 
 if __name__ == "__main__":

@@ -319,7 +319,8 @@ def test_bad_pairs_are_named(function, image, label, message):
             augment(image, label, rng(), elastic=False, grey=False)
 
 
-@pytest.mark.parametrize("options, message", [({"sigma": -2}, "^sigma -2"), ({"grid": 1}, "^grid 1"), ({"rng": 5}, "^rng 5")])
+@pytest.mark.parametrize("options, message", [({"sigma": -2}, "^sigma -2"), ({"grid": 1}, "^grid 1"),
+                                              ({"rng": 5}, "^rng 5")])
 @pytest.mark.parametrize("function", [elastic_deform, augment])
 def test_bad_options_are_named(function, options, message):
     with pytest.raises(ValueError, match=message):
@@ -445,7 +446,8 @@ def test_results_are_new_arrays():
     image, label = numbered_pair((5, 5))
     for _ in range(8):
         for found in augment(image, label, rng(), elastic=False, grey=False):
-            assert found.flags.c_contiguous and not np.shares_memory(found, image) and not np.shares_memory(found, label)
+            assert found.flags.c_contiguous
+            assert not np.shares_memory(found, image) and not np.shares_memory(found, label)
     still = augment(image, label, rng(), elastic=False, flips=False, turns=False, grey=False)
     assert not np.shares_memory(still[0], image) and not np.shares_memory(still[1], label)
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from unet_tutorial import losses
-from unet_tutorial.losses import (border_weight_map, class_balance, separate_touching, soft_max, weight_map,
+from unet_tutorial.losses import (STRIP, border_weight_map, class_balance, separate_touching, soft_max, weight_map,
                                   weighted_cross_entropy, weighted_cross_entropy_loss)
 
 
@@ -80,18 +80,26 @@ def test_border_map_of_two_far_walls_by_hand(axis):
 
 
 def test_border_map_defaults_are_those_of_equation_2():
-    cells = np.array([[1, 0, 0, 2]])
-    np.testing.assert_allclose(border_weight_map(cells), [[0, 10 * np.exp(-9 / 50), 10 * np.exp(-9 / 50), 0]], rtol=1e-6)
+    border = 10 * np.exp(-9 / 50)
+    np.testing.assert_allclose(border_weight_map(np.array([[1, 0, 0, 2]])), [[0, border, border, 0]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("column", [60, 75, 76])
-def test_border_map_is_exact_up_to_15_sigma(column):
+@pytest.mark.parametrize("between, reached", [(30, True), (49, True), (50, True), (51, False)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_border_map_is_exact_up_to_10_sigma_and_zero_beyond(between, reached, axis):
     cells = np.zeros((1, 90), int)
-    cells[0, 0], cells[0, column] = 1, 2
-    found, expected = border_weight_map(cells, w0=1e30), border_by_definition(cells, 1e30, 5.0)
-    within = slice(column - 75, column)
-    np.testing.assert_allclose(found[0, within], expected[0, within], rtol=1e-4)
-    assert found[0, 1] > 0
+    cells[0, 0], cells[0, between] = 1, 2
+    found = border_weight_map(np.moveaxis(cells, axis, 0), w0=1e30).ravel()
+    expected = 1e30 * np.exp(-between**2 / 50) if reached else 0
+    np.testing.assert_allclose(found[1:between], expected, rtol=1e-5)
+    assert not found[between + 26:].any()
+
+
+def test_border_map_of_an_image_of_many_strips():
+    rng = np.random.default_rng(0)
+    cells = np.zeros((3 * STRIP + 5, 11), int)
+    cells.flat[rng.choice(cells.size, 12, replace=False)] = np.arange(1, 13)
+    np.testing.assert_allclose(border_weight_map(cells, sigma=9.0), border_by_definition(cells, 10, 9.0), rtol=1e-5)
 
 
 def test_border_map_never_exceeds_the_definition_beyond_its_reach():
@@ -162,9 +170,9 @@ def test_bad_height_or_width_is_named(function, name, value, rule):
 
 
 @pytest.mark.parametrize("cells, message", [
-    (np.array([[1.0, 0.0, 2.0]]), "float64"), (np.array([[np.nan, 0.0]]), "float64"), (np.array([[True, False]]), "bool"),
-    (np.array([[1, 0, -7]]), "negative id -7"), (np.zeros((2, 3, 4), int), r"\(2, 3, 4\)"), (np.array([1, 0]), r"\(2,\)"),
-    (np.zeros((0, 4), int), "no pixel")])
+    (np.array([[1.0, 0.0, 2.0]]), "float64"), (np.array([[np.nan, 0.0]]), "float64"),
+    (np.array([[True, False]]), "bool"), (np.array([[1, 0, -7]]), "negative id -7"),
+    (np.zeros((2, 3, 4), int), r"\(2, 3, 4\)"), (np.array([1, 0]), r"\(2,\)"), (np.zeros((0, 4), int), "no pixel")])
 @pytest.mark.parametrize("function", [border_weight_map, weight_map, separate_touching])
 def test_bad_cells_are_named(function, cells, message):
     with pytest.raises(ValueError, match=f"^cells.*{message}"):
@@ -200,8 +208,9 @@ def test_one_class_only_weighs_one(labels):
 
 
 @pytest.mark.parametrize("labels, message", [
-    (np.array([[0, 255]]), "255"), (np.array([[0, 2]]), "2"), (np.array([[0, -1]]), "-1"), (np.array([[0.0, 1.0]]), "float64"),
-    (np.array([[np.nan, 1.0]]), "float64"), (np.zeros((0, 3), int), "no pixel"), (np.zeros((2, 0, 3), int), "no pixel"),
+    (np.array([[0, 255]]), "255"), (np.array([[0, 2]]), "2"), (np.array([[0, -1]]), "-1"),
+    (np.array([[0.0, 1.0]]), "float64"), (np.array([[np.nan, 1.0]]), "float64"),
+    (np.zeros((0, 3), int), "no pixel"), (np.zeros((2, 0, 3), int), "no pixel"),
     (np.array([0, 1]), r"\(2,\)"), (np.zeros((1, 2, 3, 4), int), r"\(1, 2, 3, 4\)")])
 def test_bad_labels_are_named(labels, message):
     with pytest.raises(ValueError, match=f"^labels.*{message}"):

@@ -127,7 +127,8 @@ def test_without_skips():
 
 
 def test_options_reach_every_layer():
-    model = build_unet((44, 60, 2), classes=5, base_filters=3, depth=2, activation="softmax", initializer="glorot_uniform")
+    model = build_unet((44, 60, 2), classes=5, base_filters=3, depth=2, activation="softmax",
+                       initializer="glorot_uniform")
     assert model.output_shape == (None, 4, 20, 5)
     convolutions = [layer for layer in model.layers if is_convolution(layer)]
     assert [layer.filters for layer in convolutions] == [3, 3, 6, 6, 12, 12, 6, 6, 6, 3, 3, 3, 5]

@@ -103,8 +103,8 @@ def warp(image, field, order=3):
     Returns
     -------
     array of the image's shape
-        float32; with `order=0` the image's own dtype. A field of zeros gives the image back bit by bit, a field of equal
-        whole numbers shifts it exactly.
+        float32; with `order=0` the image's own dtype. A field of zeros gives the image back bit by bit, a field of
+        equal whole numbers shifts it exactly.
 
     Raises
     ------
@@ -197,8 +197,8 @@ def change_grey_values(image, rng, gamma=0.2, contrast=0.2, brightness=0.1):
     """
     image = as_image(image)
     if image.min() < 0 or image.max() > 1:
-        raise ValueError(f"image with grey values {image.min():.3g} to {image.max():.3g}: must lie in 0..1; rescale it, "
-                         "or leave the grey values alone (grey=False)")
+        raise ValueError(f"image with grey values {image.min():.3g} to {image.max():.3g}: must lie in 0..1; "
+                         "rescale it, or leave the grey values alone (grey=False)")
     amounts = {"gamma": gamma, "contrast": contrast, "brightness": brightness}
     amounts = [as_positive(amount, name) for name, amount in amounts.items()]
     exponent, factor, shift = (_as_generator(rng).uniform(-amount, amount) for amount in amounts)
@@ -211,8 +211,8 @@ def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, 
     """Draw one new training pair: image and label move together, grey values change in the image alone.
 
     In this order: elastic deformation, flips of rows and of columns (each in half of the draws), a turn, grey values. A
-    square turns by 0, 90, 180 or 270 degrees, any other shape by 0 or 180, so the shape never changes. A weight map must
-    follow the deformed cells: pass instance ids as label and compute `weight_map` from the result.
+    square turns by 0, 90, 180 or 270 degrees, any other shape by 0 or 180, so the shape never changes. A weight map
+    must follow the deformed cells: pass instance ids as label and compute `weight_map` from the result.
 
     Parameters
     ----------

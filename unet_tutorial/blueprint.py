@@ -1,10 +1,11 @@
 """What `draw_unet` draws, and where: boxes and arrows read off a live model's tensors, then laid out as a U."""
 
+import functools
 import math
 from dataclasses import dataclass
 
 from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 
 from ._tensorflow import keras
 from .model import CenterCrop, unet_depth
@@ -137,9 +138,11 @@ def lay_out(boxes):
     return width, y - GAP + BAND
 
 
+@functools.cache
 def text_width(text):
     """Width of a text in inches of the drawing."""
-    return TextPath((0, 0), text, size=FONT, prop=FontProperties(family="DejaVu Sans")).get_extents().x1 / 72
+    font = FontProperties(family="DejaVu Sans", size=FONT)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
 def _node(tensor):

@@ -30,6 +30,9 @@ class Drawing(NamedTuple):
     arrows: list
     key: list
 
+    def __repr__(self):
+        return f"<Drawing of {len(self.boxes)} maps and {len(self.arrows)} operations>"
+
 
 def draw_unet(model, ax=None, numbers=True, key=True):
     """Draw the U of any model that `build_unet` makes.

@@ -94,8 +94,8 @@ def crop_margins(input_size, depth=4, padding="valid"):
 def input_span(output_index, depth=4, padding="valid"):
     """First and last input pixel that can change one output pixel, along one axis.
 
-    Computed by following the dependencies backwards: a 3x3 convolution widens the span by 2, pooling doubles it,
-    the up-convolution (kernel 2, stride 2) halves it, and the skip connection adds a second, narrower way.
+    Computed by following the dependencies backwards: a 3x3 convolution widens the span by 2, pooling doubles it, and
+    the up-convolution (kernel 2, stride 2) halves it. The skip connections are shorter ways within the same span.
 
     Parameters
     ----------
@@ -217,7 +217,5 @@ def _span_below(first, last, level, depth, cost):
     first, last = first - before, last + after
     if level == depth + 1:
         return first, last
-    up_first, up_last = _span_below(first // 2, last // 2, level + 1, depth, cost)
-    margin = _margin(level, depth) if cost else 0
-    first, last = min(first + margin, 2 * up_first), max(last + margin, 2 * up_last + 1)
-    return first - before, last + after
+    below_first, below_last = _span_below(first // 2, last // 2, level + 1, depth, cost)
+    return 2 * below_first - before, 2 * below_last + 1 + after  # the skip connection's way lies within

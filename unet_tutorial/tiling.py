@@ -240,7 +240,8 @@ def _predict_turned(model, image, angle, options):
     height, width = image.shape[:2]
     cosine, sine = (abs(function(math.radians(angle))) for function in (math.cos, math.sin))
     canvas = math.ceil(height * cosine + width * sine), math.ceil(height * sine + width * cosine)
-    return _turn(predict_tiled(model, _turn(image, angle, canvas, order=3), **options), -angle, (height, width), order=1)
+    predicted = predict_tiled(model, _turn(image, angle, canvas, order=3), **options)
+    return _turn(predicted, -angle, (height, width), order=1)
 
 
 def _turn(image, angle, shape, order):

@@ -212,7 +212,7 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         if checkpoint.exists():
             history = _load(checkpoint, model, optimizer, batches)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def step(images, labels, weights):
         with tf.GradientTape() as tape:
             value = loss(labels, model(images, training=True), weights)
