@@ -151,6 +151,8 @@ def test_borders_are_thinned_only_when_asked(metric):
     thick = truth.copy()
     thick[:, 3:8] = 0
     perfect = 0 if metric is rand_error else 1
+    for scores in (rand_scores, info_scores):
+        assert scores(thick, truth) == scores(thick, truth, thin=False) != scores(thick, truth, thin=True)
     assert metric(thick, truth) == metric(thick, truth, thin=False) != perfect
     assert metric(thick, truth, thin=True) == pytest.approx(perfect)
 
@@ -217,7 +219,9 @@ def test_best_threshold_goes_through_the_thresholds_of_the_challenge():
     assert best_threshold(iou, prediction, truth, 0.5) == (0.5, iou(prediction, truth))
     assert best_threshold(iou, np.where(truth, 0.05, 0.0), truth) == (0, 1)
     assert best_threshold(iou, np.where(truth, 1.0, 0.85), truth) == (0.9, 1)
-    with pytest.raises(ValueError, match="metric .*seg_score.*must be one of pixel_error, rand_error, warping_error, "):
+    wall = np.where(np.arange(9) == 4, 0, 1) * np.ones((9, 1), int)
+    assert best_threshold(warping_error, np.where(wall, 1.0, 0.85), wall) == (0.9, 0)
+    with pytest.raises(ValueError, match="^metric .*seg_score.*must be one of pixel_error, rand_error, warping_error, "):
         best_threshold(metrics.seg_score, prediction, truth)
 
 

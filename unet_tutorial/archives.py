@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pooch
 import tifffile
 
 DATA_VARIABLE = "UNET_TUTORIAL_DATA"
@@ -43,6 +42,8 @@ def find_archive(name, url, verify):
     """
     if data_folder() is not None:
         return find_file(name, url)
+    import pooch  # only here: its progress bar complains where ipywidgets are missing
+
     path = Path(pooch.os_cache("unet_tutorial")) / name
     if not path.is_file():
         try:
@@ -56,6 +57,8 @@ def find_archive(name, url, verify):
             raise DataUnavailable(f"{name} could not be downloaded from {url} ({type(error).__name__}): get it where "
                                   f"there is internet, put it into {path.parent}, or into a folder of your own and set "
                                   f"{DATA_VARIABLE} to that folder") from error
+        except ValueError as error:
+            raise ValueError(f"the download of {url} was refused and removed; {error}") from error
     return path
 
 
@@ -72,8 +75,8 @@ def check_voxels(voxels, expected, name):
 
 def _compare(found, expected, name):
     if found != expected:
-        raise ValueError(f"{name}: sha256 is {found}, must be {expected}; the data are not the original: delete the file "
-                         "and get it again")
+        raise ValueError(f"{name}: sha256 is {found}, must be {expected}; these are not the original data: delete the "
+                         "file and get it again")
 
 
 def list_members(path):
@@ -94,12 +97,12 @@ def read_member(path, member):
     """Bytes of the member of that name, at the top of the archive or inside one sub-folder; nothing is unpacked."""
     names = [name for name in list_members(path) if name == member or re.fullmatch(f"[^/]+/{re.escape(member)}", name)]
     if len(names) != 1:
-        raise ValueError(f"{path}: holds {len(names)} members called {member}, must hold one, at its top or in one folder")
+        raise ValueError(f"{path}: holds {len(names)} members {member}, must hold one, at its top or in a folder")
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(names[0])
     except Exception as error:  # a decoder meets anything in a damaged file
-        raise ValueError(f"{path}: its member {names[0]} is damaged ({error}); delete the file and get it again") from error
+        raise ValueError(f"{path}: its member {names[0]} is damaged ({error}); delete it and get it again") from error
 
 
 def read_tiff(file, name, dimensions, types=(np.uint8,)):

@@ -96,8 +96,8 @@ class Specimen:
 
     def __str__(self):
         count, height, width = self.images.shape
-        return " ".join(filter(None, (f"{self.name} specimen, {count} slice{'s' * (count != 1)} of {height} x {width}"
-                                      f"{'.' * bool(self.notice)}", self.notice)))
+        line = f"{self.name} specimen, {count} {'slice' if count == 1 else 'slices'} of {height} x {width}"
+        return f"{line}. {self.notice}" if self.notice else line
 
 
 def describe(specimen):
@@ -135,8 +135,8 @@ def specimen(slices=None):
     try:
         stack = load_isbi2012()
     except DataUnavailable:
-        return _synthetic(slices, f"The real slices are not available here ({ISBI_ARCHIVE} is neither in the folder that "
-                                  f"{archives.DATA_VARIABLE} names nor to be downloaded), so these are synthetic.")
+        return _synthetic(slices, f"The real slices are not available here ({ISBI_ARCHIVE} is neither in the folder "
+                                  f"that {archives.DATA_VARIABLE} names nor to be downloaded), so these are synthetic.")
     labels = stack.labels[list(slices)]
     cells = np.stack([ndimage.label(label, output=np.int32)[0] for label in labels])
     return Specimen(name, stack.images[list(slices)], labels, cells, slices)
@@ -226,7 +226,7 @@ def load_cell_tracking(name):
     ----------
     Ronneberger et al. 2015, section 4, table 2. Terms: outside the challenge, ask the providers of the data.
     """
-    if name not in TRACKING_SUMS:
+    if name not in list(TRACKING_SUMS):
         raise ValueError(f"name {name!r}: must be {' or '.join(map(repr, TRACKING_SUMS))}")
     archive = f"{name}.zip"
 
@@ -271,7 +271,8 @@ def load_phase_contrast():
     """
     parts = []
     for part in ("train", "val"):
-        volume, labels = (archives.find_file(f"{part}-{kind}.tif", PHASE_CONTRAST_SOURCE) for kind in ("volume", "labels"))
+        volume, labels = (archives.find_file(f"{part}-{kind}.tif", PHASE_CONTRAST_SOURCE)
+                          for kind in ("volume", "labels"))
         images = archives.read_tiff(volume, str(volume), 3)
         cells = archives.read_tiff(labels, str(labels), images.shape, (np.uint8, np.uint16))
         parts.append(_annotated(f"phase contrast, {part}", images, cells, map(str, range(len(images)))))

@@ -29,15 +29,19 @@ def generator(seed, index):
 
 def smooth_noise(rng, shape, scale):
     """Random field of mean 0, variance about 1 and features of `scale` pixels: a cubic B-spline over white noise."""
-    rows, columns = (_spline_basis(length, scale, rng.random()) for length in shape)
-    return 2.086 * (rows @ rng.standard_normal((rows.shape[1], columns.shape[1])) @ columns.T)
+    (rows, row_weights), (columns, column_weights) = (_spline(length, scale, rng.random()) for length in shape)
+    nodes = rng.standard_normal((rows[-1] + 4, columns[-1] + 4))
+    wide = sum(weights * nodes[:, columns + step] for step, weights in enumerate(column_weights))
+    return 2.086 * sum(weights[:, None] * wide[rows + step] for step, weights in enumerate(row_weights))
 
 
-def _spline_basis(length, scale, shift):
+def _spline(length, scale, shift):
+    """First of the four nodes that each pixel depends on, and the weights of the four."""
     position = (np.arange(length) + 0.5) / scale + shift
-    distance = np.abs(position[:, None] - np.arange(-1, int(length / scale) + 4))
-    near, far = 2 / 3 - distance ** 2 + distance ** 3 / 2, (2 - distance) ** 3 / 6
-    return np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    first = np.floor(position).astype(int)
+    t = position - first
+    near, far = 1 - t, t
+    return first, (near ** 3 / 6, 2 / 3 - far ** 2 + far ** 3 / 2, 2 / 3 - near ** 2 + near ** 3 / 2, far ** 3 / 6)
 
 
 def blur(field, sigma):
