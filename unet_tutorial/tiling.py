@@ -108,7 +108,7 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
         model = resize_unet(model, (rows.tile, columns.tile, image.shape[2]))
 
     padded = mirror_pad(image, (rows.margins, columns.margins))
-    forward = tf.function(functools.partial(model, training=False), autograph=False)
+    forward = tf.function(functools.partial(model, training=False))
     pieces = list(itertools.product(rows.pieces, columns.pieces))
     probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
     hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
