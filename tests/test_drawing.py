@@ -242,6 +242,43 @@ def test_key_counts_the_layers(models, drawings):
     assert set(paper) <= {text.get_text() for text in drawings("paper").ax.texts}
 
 
+@pytest.mark.parametrize("name", ["paper", "released", "shallow"])
+def test_key_shows_each_arrow_as_it_is_drawn(models, drawings, name):
+    with_key, without = drawings(name), plotting.draw_unet(models(name), key=False)
+    patches = [patch for patch in with_key.ax.patches if isinstance(patch, FancyArrow)][len(without.arrows):]
+    kinds = list(dict.fromkeys(arrow.kind for arrow in with_key.arrows))
+    assert [patch.get_facecolor() for patch in patches] == [to_rgba(COLOURS[kind]) for kind in kinds]
+    texts = {text.get_text(): text for text in with_key.ax.texts}
+    floor = without.ax.get_ylim()[0]
+    for kind, line, patch in zip(kinds, with_key.key, patches):
+        points = patch.get_xy()
+        assert points[:, 1].max() < floor and points[:, 0].max() < texts[line].get_position()[0]
+        assert (points[:, 1].min() + points[:, 1].max()) / 2 == pytest.approx(texts[line].get_position()[1], abs=0.02)
+        lengths = np.ptp(points, axis=0)
+        if kind == "copy":
+            assert lengths[0] == pytest.approx(0.3) and points[np.argmax(points[:, 0]), 1] == pytest.approx(points[:, 1].mean(), abs=0.05)
+        else:
+            assert lengths[1] == pytest.approx(0.24)
+            widest = points[np.argmax(np.abs(points[:, 0] - (points[:, 0].min() + points[:, 0].max()) / 2)), 1]
+            centre = (points[:, 1].min() + points[:, 1].max()) / 2
+            assert (widest < centre) == (kind in ("conv", "pool"))  # the head is below: it points down
+
+
+def test_levels_lie_on_bands(drawings):
+    drawing = drawings("paper")
+    bands = [patch for patch in drawing.ax.patches if patch.get_facecolor() == to_rgba("#F3F4F7")]
+    assert len(bands) == 5
+    for level, (band, lower) in enumerate(zip(bands, [*bands[1:], None]), start=1):
+        assert band.get_x() == pytest.approx(0) and band.get_width() == pytest.approx(drawing.ax.get_xlim()[1])
+        boxes = [box for box in drawing.boxes if box.level == level]
+        assert min(box.y - box.height / 2 for box in boxes) - band.get_y() == pytest.approx(0.09)
+        assert band.get_y() + band.get_height() - max(box.y + box.height / 2 for box in boxes) == pytest.approx(0.09)
+        label, = (text for text in drawing.ax.texts if text.get_text() == f"level {level}")
+        assert band.get_y() < label.get_position()[1] < band.get_y() + band.get_height()
+        assert lower is None or lower.get_y() + lower.get_height() < band.get_y()
+    assert bands[0].get_y() + bands[0].get_height() == pytest.approx(0)
+
+
 def test_a_resized_or_reloaded_model_is_drawn_with_its_own_sizes(models, drawings, tmp_path):
     resized = resize_unet(models("shallow"), (96, 80, 2))
     boxes = plotting.draw_unet(resized).boxes
@@ -318,7 +355,14 @@ def test_cover_shows_image_u_and_segmentation(models, tmp_path):
     assert (np.abs(picture[:, 450:750] - plt.cm.colors.to_rgb(COLOURS["conv"])).max(axis=-1) < 0.02).any()
     for columns in (slice(340, 400), slice(800, 860)):
         assert (np.abs(picture[:, columns] - plt.cm.colors.to_rgb(COLOURS["accent"])).max(axis=-1) < 0.02).sum() > 300
-    assert {text.get_text() for text in fig.texts} == {"Card", "below"}
+    assert [(text.get_text(), text.get_fontsize()) for text in fig.texts] == [("Card", 36), ("below", 13)]
+    u, (inward, outward) = fig.axes[2], fig.artists
+    edges = [u.transData.inverted().transform(fig.transFigure.transform(end)) for arrow in (inward, outward)
+             for end in arrow._posA_posB]
+    boxes = plotting.draw_unet(models("tiny"), numbers=False, key=False).boxes
+    assert edges[1] == pytest.approx([boxes[0].x - boxes[0].width / 2, boxes[0].y])
+    assert edges[2] == pytest.approx([boxes[-1].x + boxes[-1].width / 2, boxes[-1].y])
+    assert edges[0][0] < edges[1][0] < edges[2][0] < edges[3][0]
     plotting.cover(image, cells, models("tiny"), title="Card", subtitle="below", path=tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == path.read_bytes()
 

@@ -129,7 +129,7 @@ def as_thresholds(threshold):
     if (values.ndim != 1 or values.size == 0 or values.dtype.kind not in "fiu"
             or not ((values >= 0) & (values <= 1)).all()):
         raise ValueError(f"threshold {threshold!r}: must be a number in 0..1, or a sequence of such numbers")
-    return values.tolist()
+    return values.astype(float).tolist()
 
 
 def as_threshold(threshold):
