@@ -215,6 +215,12 @@ def test_another_shape_or_type_is_refused(array, dimensions, message):
         archives.read_tiff(tiff(array), "stack", dimensions)
 
 
+@pytest.mark.filterwarnings("ignore:.*zero-size")
+def test_a_tiff_without_pixels_is_refused():
+    with pytest.raises(ValueError, match=r"stack of shape \(0, 9\)"):
+        archives.read_tiff(tiff(np.ones((0, 9), np.uint8)), "stack", 2)
+
+
 def test_the_types_that_are_allowed_are_named():
     with pytest.raises(ValueError, match="must be uint8 or uint16"):
         archives.read_tiff(tiff(np.ones((8, 9), np.float32)), "stack", 2, (np.uint8, np.uint16))

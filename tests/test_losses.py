@@ -219,7 +219,7 @@ def test_bad_labels_are_named(labels, message):
 
 def test_weight_map_is_equation_2_entire():
     cells = np.zeros((12, 15), np.uint16)
-    cells[2:9, 1:6], cells[2:9, 8:14] = 2, 40
+    cells[2:9, 1:6], cells[2:9, 8:14] = 1, 40
     foreground = (cells > 0).mean()
     balance = np.where(cells > 0, 0.5 / foreground, 0.5 / (1 - foreground))
     np.testing.assert_allclose(weight_map(cells), balance + border_by_definition(cells, 10, 5), rtol=1e-5)

@@ -41,7 +41,8 @@ def luminance(colour):
 # The palette and the style
 
 def test_the_colours_of_the_operations_read_in_grey():
-    lightness = {kind: 116 * luminance(COLOURS[kind]) ** (1 / 3) - 16 for kind in ("conv", "pool", "up", "copy", "output")}
+    kinds = ("conv", "pool", "up", "copy", "output")
+    lightness = {kind: 116 * luminance(COLOURS[kind]) ** (1 / 3) - 16 for kind in kinds}
     for first, second in itertools.combinations(lightness.values(), 2):
         assert abs(first - second) > 6
     for kind in lightness:
@@ -129,14 +130,16 @@ def test_labels_cells_and_probabilities():
     assert (shown(plotting.show_cells(CELLS)) == plotting.paint_cells(CELLS)).all()
     ax = plotting.show_probability(IMAGE / 2)
     assert (shown(ax) == IMAGE / 2).all() and ax.images[0].get_clim() == (0, 1)
-    for show, array in ((plotting.show_label, CELLS), (plotting.show_cells, IMAGE), (plotting.show_probability, IMAGE + 1)):
+    for show, array in ((plotting.show_label, CELLS), (plotting.show_cells, IMAGE),
+                        (plotting.show_probability, IMAGE + 1)):
         with pytest.raises(ValueError):
             show(array)
 
 
 def test_heat_maps_have_a_bar_below_them():
     weights = 8 * IMAGE / IMAGE.max()
-    for ax, ticks in ((plotting.weights_map(weights), ["0", "4", "8"]), (plotting.show_probability(IMAGE), ["0", "0.5", "1"]),
+    for ax, ticks in ((plotting.weights_map(weights), ["0", "4", "8"]),
+                      (plotting.show_probability(IMAGE), ["0", "0.5", "1"]),
                       (plotting.weights_map(weights, top=5), ["0", "2.5", "5"]),
                       (plotting.weights_map(0 * weights), ["0", "0.5", "1"])):
         ax.figure.canvas.draw()
@@ -145,7 +148,8 @@ def test_heat_maps_have_a_bar_below_them():
         assert bar.get_window_extent().y1 < ax.get_window_extent().y0
         assert bar.get_window_extent().width == pytest.approx(ax.get_window_extent().width)
     assert (shown(plotting.weights_map(weights)) == weights).all()
-    for bad, options, message in ((-weights, {}, "negative value -8"), (CELLS, {}, "dtype"), (weights, {"top": 0}, "top 0"),
+    for bad, options, message in ((-weights, {}, "negative value -8"), (CELLS, {}, "dtype"),
+                                  (weights, {"top": 0}, "top 0"),
                                   (np.stack([weights] * 3, -1), {}, "weights of shape")):
         with pytest.raises(ValueError, match=message):
             plotting.weights_map(bad, **options)
@@ -155,7 +159,8 @@ def test_overlays_show_what_blend_computes():
     for mask in ({"label": LABEL}, {"cells": CELLS}, {"probability": IMAGE}):
         ax = plotting.overlay(IMAGE, **mask, title="over")
         assert (shown(ax) == plotting.blend(IMAGE, **mask)).all() and ax.get_title() == "over"
-        assert (shown(plotting.overlay(IMAGE, **mask, strength=0.9)) == plotting.blend(IMAGE, **mask, strength=0.9)).all()
+        strong = plotting.overlay(IMAGE, **mask, strength=0.9)
+        assert (shown(strong) == plotting.blend(IMAGE, **mask, strength=0.9)).all()
 
 
 def test_confusion_overlay_names_and_counts_the_errors():
@@ -184,14 +189,16 @@ def test_a_row_shows_each_kind():
     singles = [plotting.show_image, plotting.show_label, plotting.show_cells, plotting.show_probability,
                plotting.weights_map]
     for ax, single, array in zip(axes, singles, arrays):
-        assert (shown(ax) == shown(single(array))).all() and ax.images[0].get_cmap() == single(array).images[0].get_cmap()
+        alone = single(array)
+        assert (shown(ax) == shown(alone)).all() and ax.images[0].get_cmap() == alone.images[0].get_cmap()
     assert len(fig.axes) == 5
     spots = [ax.get_subplotspec() for ax in axes]
     assert [(spot.rowspan.start, spot.colspan.start) for spot in spots] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
 
 
 def test_pictures_of_a_row_are_equally_large_and_inside_the_figure():
-    fig, axes = plotting.show_row([IMAGE, IMAGE, 9 * IMAGE], ["one", "two", "three"], ["image", "probability", "weights"])
+    fig, axes = plotting.show_row([IMAGE, IMAGE, 9 * IMAGE], ["one", "two", "three"],
+                                  ["image", "probability", "weights"])
     fig.canvas.draw()
     extents = [ax.get_window_extent() for ax in axes]
     assert np.ptp([box.width for box in extents]) < 1 and np.ptp([box.y0 for box in extents]) < 1
@@ -269,8 +276,8 @@ def test_the_grid_goes_where_the_pixels_are_fetched():
         assert line.get_xdata() == pytest.approx(column + field[1, :, column], abs=1e-5)
         assert line.get_ydata() == pytest.approx(np.arange(24) + field[0, :, column], abs=1e-5)
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    assert left < min(line.get_xdata().min() for line in ax.lines) and top < min(line.get_ydata().min() for line in ax.lines)
-    assert right > max(line.get_xdata().max() for line in ax.lines) and bottom > max(line.get_ydata().max() for line in ax.lines)
+    xs, ys = (np.concatenate(data) for data in zip(*(line.get_data() for line in ax.lines)))
+    assert left < xs.min() and right > xs.max() and top < ys.min() and bottom > ys.max()
 
 
 def test_the_grid_of_no_displacement_is_straight():
@@ -294,7 +301,8 @@ def test_arrows_point_along_the_displacement():
 
 
 @pytest.mark.parametrize("field, options, message", [
-    (np.zeros((3, 4, 4)), {}, re.escape("field of shape (3, 4, 4): must be (2, H, W)")), (np.zeros((2, 4)), {}, "field of shape"),
+    (np.zeros((3, 4, 4)), {}, re.escape("field of shape (3, 4, 4): must be (2, H, W)")),
+    (np.zeros((2, 4)), {}, "field of shape"),
     (np.zeros((2, 4, 4), int), {}, "field of dtype"), (np.zeros((2, 4, 4)), {"step": 0}, "step 0"),
     (np.zeros((2, 4, 4)), {"arrows": -1}, "arrows -1"), (np.zeros((2, 4, 4)), {"image": IMAGE}, "and field of shape")])
 def test_displacement_fields_are_refused(field, options, message):
@@ -359,9 +367,11 @@ def test_curves_are_smoothed_and_survive_nan():
 
 @pytest.mark.parametrize("histories, options, message", [
     ({}, {}, "histories: empty"), ({"a": []}, {}, "curve 'a'"), ({"a": [1, 2]}, {"smooth": 3}, "at least 3"),
-    ({"a": [[1, 2]]}, {}, "curve 'a'"), ({"a": ([1, 2, 3], [1, 2])}, {}, "equally long"), ({"a": ["x"]}, {}, "must be numbers"),
+    ({"a": [[1, 2]]}, {}, "curve 'a'"), ({"a": ([1, 2, 3], [1, 2])}, {}, "equally long"),
+    ({"a": ["x"]}, {}, "must be numbers"),
     ({"a": (["x"], [1])}, {}, "must be numbers"), ({"a": [np.nan]}, {}, "no finite value"),
-    ({"a": [1, 0]}, {"log": True}, "curve 'a': holds 0, which a logarithmic axis"), ({"a": [1]}, {"smooth": 0}, "smooth 0")])
+    ({"a": [1, 0]}, {"log": True}, "curve 'a': holds 0, which a logarithmic axis"),
+    ({"a": [1]}, {"smooth": 0}, "smooth 0")])
 def test_curves_are_refused(histories, options, message):
     with pytest.raises(ValueError, match=message):
         plotting.curves(histories, **options)

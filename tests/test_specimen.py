@@ -14,6 +14,8 @@ SUMS = {  # sha256 of levels and cells: (index, size, seed)
     (1, 96, 0): "cb0105dff82c552eb8e46f02d3ba7b87d99ce6f8999d50dfe4efbd0702344e29",
     (15, 64, 3): "90db067070acbfd465e92684bf85b4b17bb66950632476d0c56bd4c6dbc78f0a",
     (29, 128, 1): "9a6a7e445cd3d1d0cb7be7fe5b8e3915b7f7fefc2a2cb854874cb6ef6ba1b447",
+    (2, 160, 3): "15ea54974bc846a17c2573e43594b74b0efb9a6ae0277a72f11bde93eb66a48b",
+    (2, 160, 4): "9d17f0347ba77a458b23ca51d8267a982d586fa3ce7ac45d0a959e4f6cec6962",
 }
 
 

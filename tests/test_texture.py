@@ -62,7 +62,7 @@ def test_blur_keeps_the_sum_of_a_point_and_takes_truth_values():
     point[15, 15] = True
     blurred = texture.blur(point, 2.0)
     assert blurred.dtype == np.float64 and blurred.sum() == pytest.approx(1)
-    assert blurred[15, 21] > 0 and blurred[15, 22] == 0
+    assert blurred[15, 21] > 0 and blurred[15, 22] == 0 and texture.blur(point, 1.0)[15, 18] > 0
     rows = np.arange(31) - 15.0
     assert (blurred * rows[:, None] ** 2).sum() == pytest.approx(4, rel=0.05)
 
@@ -126,6 +126,17 @@ def test_vesicles_are_dots_and_rings():
     assert vesicle((0.5, 0.25), 0.99, 0.5, solid=True)[20, 10] > 0
     assert vesicle((0.5, 0.25), 0.5, 0.5).max() == pytest.approx(31.5 * 0.8, rel=0.1)
     assert vesicle((0.5, 0.25), 0.45, 0.5).max() == pytest.approx(31.5 * 1.3)
+
+
+@pytest.mark.parametrize("kind, radius, width, core", [
+    (0, 0, 1.2, 0), (1, 0, 1.7, 0), (2, 0, 2.3, 0), (3, 2.4, 1.3, 0), (4, 3.2, 1.3, 0.4), (5, 4.2, 1.4, 0.5)])
+def test_each_kind_of_vesicle_has_its_profile(kind, radius, width, core):
+    drawn = vesicle((0.5, 0.5), (kind + 0.5) / 6, 0.5)
+    distance = np.hypot(*(np.indices((17, 17)) - 8))
+    expected = np.exp(-((distance - radius) / width) ** 2)
+    if core:
+        expected -= core * np.exp(-(distance / (0.6 * radius)) ** 2)
+    np.testing.assert_allclose(drawn[12:29, 12:29], 31.5 * (1.3 if kind < 3 else 0.8) * expected, atol=1e-12)
 
 
 def test_vesicles_are_cut_off_at_the_border():

@@ -81,7 +81,7 @@ def interpolate_field(vectors, shape):
     along_rows, along_columns = (_spline_matrix(as_size(size, "height or width"), nodes)
                                  for size, nodes in zip(shape, vectors.shape[1:]))
     rows = np.einsum("ki,akl->ail", along_rows, vectors)  # a matrix product would wake threads that training needs
-    return np.einsum("ail,lj->aij", rows, along_columns).astype(np.float32)
+    return np.einsum("ail,lj->aij", rows.astype(np.float32), along_columns.astype(np.float32))
 
 
 def warp(image, field, order=3):
@@ -277,7 +277,7 @@ def _sample(image, field, order):
         row, column = y.astype(np.intp), x.astype(np.intp)
         first = row * stride + column
         if order == 0:
-            output[top:top + STRIP] = flat.take(first)
+            output[top:top + STRIP] = flat.take(first, mode="wrap")  # all are in range: this skips the check
             continue
         total = output[top:top + STRIP]
         total[:] = 0
@@ -285,7 +285,7 @@ def _sample(image, field, order):
         for i, weight_y in enumerate(_tap_weights(y - np.floor(y), order)):
             line = 0
             for j, weight_x in enumerate(along_x):
-                pixels = flat[i * stride + j:].take(first, mode="wrap")  # all are in range: this skips the check
+                pixels = flat[i * stride + j:].take(first, mode="wrap")
                 pixels *= weight_x
                 line += pixels
             line *= weight_y
@@ -304,10 +304,12 @@ def _mirrored(positions, size):
 
 def _tap_weights(f, order):
     """Weights of the pixels around a position that lies a fraction f after one of them (cubic: Keys' a = -1/2)."""
+    g = 1 - f
     if order == 1:
-        return 1 - f, f
-    return (((1 - 0.5 * f) * f - 0.5) * f, (1.5 * f - 2.5) * f * f + 1,
-            ((2 - 1.5 * f) * f + 0.5) * f, (0.5 * f - 0.5) * f * f)
+        return g, f
+    half = -0.5 * f * g
+    first, last = half * g, half * f
+    return first, g - 2 * first + last, f - 2 * last + first, last
 
 
 def _as_generator(rng):

@@ -123,8 +123,8 @@ def lay_out(boxes):
     for box in boxes:
         box.roomy = all(other.width > text_width(other.text) + PAD for other in boxes
                         if (other.level, other.arm) == (box.level, box.arm))
-    reach = max(box.width / 2 + (0 if box.roomy else PAD + text_width(box.text)) for box in boxes if box.arm != "middle")
-    centre = EDGE + reach
+    centre = EDGE + max(box.width / 2 + (0 if box.roomy else PAD + text_width(box.text)) for box in boxes
+                        if box.arm != "middle")
     width = 2 * centre + ARM + MIDDLE
     x = {"left": centre, "middle": width / 2, "right": width - centre}
     y, before = BAND, 1

@@ -127,7 +127,8 @@ def cover(image, segmentation, model, title="U-Net", subtitle="", path=None):
         ax.axis("off")
     drawing = draw_unet(model, fig.add_axes((0.335, 0.02, 0.33, 0.74)), numbers=False, key=False)
     for box, start, end in ((drawing.boxes[0], 0.29, -1), (drawing.boxes[-1], 0.71, 1)):
-        x, y = fig.transFigure.inverted().transform(drawing.ax.transData.transform((box.x + end * box.width / 2, box.y)))
+        to_figure = drawing.ax.transData + fig.transFigure.inverted()
+        x, y = to_figure.transform((box.x + end * box.width / 2, box.y))
         ends = ((start, y), (x, y))[::-end]
         fig.add_artist(FancyArrowPatch(*ends, transform=fig.transFigure, arrowstyle="simple", mutation_scale=28,
                                        facecolor=COLOURS["accent"], edgecolor=COLOURS["paper"], shrinkA=0, shrinkB=2))
@@ -142,8 +143,9 @@ def cover(image, segmentation, model, title="U-Net", subtitle="", path=None):
 def _middle(picture, shape):
     """The largest middle part of a picture whose width is `shape` times its height."""
     height, width = picture.shape[:2]
-    size = (min(height, round(width / shape)), min(width, round(height * shape)))
-    return picture[tuple(slice((full - part) // 2, (full - part) // 2 + part) for full, part in zip((height, width), size))]
+    rows, columns = min(height, round(width / shape)), min(width, round(height * shape))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return picture[top:top + rows, left:left + columns]
 
 
 class _Pen:

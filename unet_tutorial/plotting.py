@@ -14,7 +14,7 @@ from .style import COLOURS, PANEL, WIDTH, save_figure, use_style
 
 __all__ = ["COLOURS", "blend", "confusion_overlay", "cover", "curves", "displacement_grid", "draw_unet", "feature_maps",
            "mark_errors", "overlay", "paint_cells", "save_figure", "show_cells", "show_image", "show_label",
-           "show_probability", "show_row", "use_style", "weights_map"]
+           "show_probability", "show_row", "use_style", "weights_map", "WIDTH"]
 
 
 def show_image(image, ax=None, title=None):
