@@ -134,9 +134,14 @@ def test_the_specimen_holds_slices_of_synthetic_em():
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_a_specimen_cannot_be_set_anew(drawn):
+@pytest.mark.parametrize("kind", [datasets.Specimen, datasets.Isbi2012, datasets.AnnotatedCells,
+                                  datasets.PhaseContrast])
+def test_what_is_loaded_cannot_be_set_anew_and_is_compared_as_a_whole(kind):
+    fields = [field.name for field in dataclasses.fields(kind)]
+    one, two = (kind(**{name: np.zeros(3) for name in fields}) for _ in range(2))
     with pytest.raises(dataclasses.FrozenInstanceError):
-        datasets.specimen([0]).name = "other"
+        setattr(one, fields[0], "other")
+    assert one == one and one != two and len({one, two}) == 2
 
 
 @pytest.mark.parametrize("slices, message", [
