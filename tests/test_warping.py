@@ -194,6 +194,15 @@ def test_a_wall_through_a_cell_splits_one_pixel():
     assert np.argwhere(warping_errors(certain, truth)[0]).tolist() == [[3, 4]]
 
 
+def test_every_one_of_many_cuts_is_judged():
+    truth = np.tile([[1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0]], (30, 40))
+    prediction = truth.copy()
+    prediction[:, 2::6] = 0
+    split, merge = warping_errors(prediction, truth)
+    np.testing.assert_array_equal(split, prediction != truth)
+    assert split.sum() == 1200 and not merge.any()
+
+
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_a_wall_may_move_by_its_width_and_no_further(width):
     for shift in range(width + 3):
