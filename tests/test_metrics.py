@@ -221,7 +221,7 @@ def test_best_threshold_goes_through_the_thresholds_of_the_challenge():
     assert best_threshold(iou, np.where(truth, 1.0, 0.85), truth) == (0.9, 1)
     wall = np.where(np.arange(9) == 4, 0, 1) * np.ones((9, 1), int)
     assert best_threshold(warping_error, np.where(wall, 1.0, 0.85), wall) == (0.9, 0)
-    with pytest.raises(ValueError, match="^metric .*seg_score.*must be one of pixel_error, rand_error, warping_error, "):
+    with pytest.raises(ValueError, match="^metric .*seg_score.*must be one of pixel_error, rand_error, "):
         best_threshold(metrics.seg_score, prediction, truth)
 
 

@@ -72,3 +72,14 @@ def test_workflows_are_well_formed_and_call_the_readme_commands(path):
     for step in (step for job in workflow["jobs"].values() for step in job["steps"]):
         for target in re.findall(r"^make (\w+)", step.get("run", ""), re.M):
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_imports_follow_the_data_and_never_go_back():
+    order = ["__init__", "_tensorflow", "checks", "texture", "archives", "specimen", "phase_contrast", "datasets",
+             "augmentation", "losses", "geometry", "model", "training", "tiling", "segments", "overlap", "warping",
+             "metrics", "style", "overlays", "charts", "blueprint", "drawing", "plotting"]
+    modules = {path.stem: path for path in (ROOT / "unet_tutorial").glob("*.py")}
+    assert set(modules) == set(order)
+    for name, path in modules.items():
+        later = notebooks.imported_modules(path.read_text()) - set(order[:order.index(name)])
+        assert later & set(order) == set(), f"{name} imports {later}"
