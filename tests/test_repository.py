@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -67,6 +68,9 @@ def test_every_requirement_is_pinned_exactly():
 
 @pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
 def test_workflows_are_well_formed_and_call_the_readme_commands(path):
+    lint = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)]
+    checked = subprocess.run(lint, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
     workflow = yaml.safe_load(path.read_text())
     assert workflow["permissions"] and all("timeout-minutes" in job for job in workflow["jobs"].values())
     for step in (step for job in workflow["jobs"].values() for step in job["steps"]):
