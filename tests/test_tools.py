@@ -89,6 +89,10 @@ def test_dependencies_follow_imports_through_the_package(root):
     assert names("from unet_tutorial.deep import X") == {"__init__.py", "deep.py"}
     (root / "unet_tutorial/weights.npz").write_bytes(b"1")
     assert "weights.npz" in names("import numpy")
+    (root / "unet_tutorial/deep").mkdir()
+    (root / "unet_tutorial/deep/0.json").write_text("{}")
+    assert "0.json" in names("from unet_tutorial import used")
+    assert "0.json" not in names("import numpy")
 
 
 def test_the_fingerprint_notices_code_modules_pins_and_specimen_but_not_prose(root):

@@ -559,3 +559,13 @@ def test_fast_precision_sets_the_policy(monkeypatch, pays, policy):
         assert training.use_fast_precision() == policy == keras.mixed_precision.global_policy().name
     finally:
         keras.mixed_precision.set_global_policy(before)
+
+
+def test_training_ends_where_it_is_told_to_and_adds_up_its_seconds(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "time", Clock(2))
+    model = tiny_unet()
+    tiles = batches(model)
+    history = training.train(model, tiles, 8, checkpoint=tmp_path / "run.npz", stop=lambda past: past.steps == 3)
+    assert history.steps == 3 and history.seconds == 6
+    history = training.train(model, tiles, 8, checkpoint=tmp_path / "run.npz", stop=lambda past: past.steps == 5)
+    assert history.steps == 5 and history.seconds == 10

@@ -35,12 +35,13 @@ def imported_modules(source, package=PACKAGE):
 def dependencies(source, root=ROOT):
     """Files of the package that a piece of Python needs, directly or through other modules.
 
-    `__init__.py` and every file that is not Python (records, weights) count always.
+    `__init__.py` counts always. Files that are not Python (records, weights) count with the module that their folder is
+    named after, and always if there is none.
     """
     folder = root / PACKAGE
-    files = {path for path in folder.rglob("*")
-             if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts}
-    files.add(folder / "__init__.py")
+    files = {folder / "__init__.py"}
+    data = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")
+            if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts}
     waiting, seen = list(imported_modules(source)), set()
     while waiting:
         name = waiting.pop()
@@ -50,6 +51,7 @@ def dependencies(source, root=ROOT):
         seen.add(name)
         files.add(path)
         waiting.extend(imported_modules(path.read_text()))
+    files.update(path for path, owner in data.items() if owner in seen or not (folder / f"{owner}.py").exists())
     return sorted(files)
 
 

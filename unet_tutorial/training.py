@@ -152,10 +152,14 @@ class TileBatches:
 
 @dataclasses.dataclass
 class History:
-    """What a training run leaves behind: the loss of each step, and whatever `watch` returned, with its step."""
+    """What a training run leaves behind: the loss of each step, and whatever `watch` returned, with its step.
+
+    `seconds` is the time that the steps took, all sittings together.
+    """
 
     losses: list = dataclasses.field(default_factory=list)
     watched: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def steps(self):
@@ -163,7 +167,7 @@ class History:
 
 
 def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, every=60.0, watch=None, watch_every=100,
-          progress=True):
+          stop=None, progress=True):
     """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
 
     Parameters
@@ -186,6 +190,8 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     watch : callable, optional
         Called with (model, step) each `watch_every` steps; what it returns is kept in the history. With a checkpoint,
         these must be numbers, strings, or lists or dicts of them.
+    stop : callable, optional
+        Called with the history before each step; training ends early where it returns True.
     progress : bool
         Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
 
@@ -220,10 +226,10 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         return value
 
-    saved = time.monotonic()
+    saved = before = time.monotonic()
     hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
     with tqdm(total=steps, initial=history.steps, disable=hidden, unit="step") as bar:
-        while history.steps < steps:
+        while history.steps < steps and not (stop and stop(history)):
             value = float(step(*(tf.constant(part) for part in next(batches))))
             if not np.isfinite(value):
                 without = f", without {checkpoint}" if checkpoint else ""
@@ -234,9 +240,11 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
                 history.watched.append((history.steps, watch(model, history.steps)))
             bar.update()
             bar.set_postfix(loss=f"{np.mean(history.losses[-20:]):.3f}", refresh=False)
-            if checkpoint and time.monotonic() - saved > every:
+            now = time.monotonic()
+            history.seconds, before = history.seconds + now - before, now
+            if checkpoint and now - saved > every:
                 _save(checkpoint, model, optimizer, batches, history)
-                saved = time.monotonic()
+                saved = before = time.monotonic()
     if checkpoint:
         _save(checkpoint, model, optimizer, batches, history)
     return history
@@ -251,7 +259,7 @@ def _state(model, optimizer):
 def _save(path, model, optimizer, batches, history):
     arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
     rng = getattr(batches, "rng", None)
-    story = json.dumps({"losses": history.losses, "watched": history.watched, "rng": rng and rng.bit_generator.state},
+    story = json.dumps(dataclasses.asdict(history) | {"rng": rng and rng.bit_generator.state},
                        default=lambda value: np.asarray(value).tolist())
     partial = path.with_name(path.name + ".partial")
     try:
@@ -277,4 +285,4 @@ def _load(path, model, optimizer, batches):
         variable.assign(arrays[name])
     if story["rng"] and hasattr(batches, "rng"):
         batches.rng.bit_generator.state = story["rng"]
-    return History(story["losses"], [tuple(entry) for entry in story["watched"]])
+    return History(story["losses"], [tuple(entry) for entry in story["watched"]], story["seconds"])

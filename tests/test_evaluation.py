@@ -1,0 +1,75 @@
+"""Laws of the scores that a record keeps: each is what the metric says for that slice, threshold and treatment."""
+
+import numpy as np
+import pytest
+
+from unet_tutorial import evaluation, metrics
+from unet_tutorial.datasets import synthetic_cells, synthetic_em
+
+THETAS = (0.3, 0.6)
+
+
+@pytest.fixture(scope="module")
+def tissue():
+    _, labels, *_ = synthetic_em(2, size=96, seed=4)
+    noise = np.random.default_rng(0).normal(0, 0.25, labels.shape)
+    return np.clip(0.2 + 0.6 * labels + noise, 0, 1), labels
+
+
+@pytest.fixture(scope="module")
+def scores(tissue):
+    return evaluation.score_tissue(*tissue, (6, 21), THETAS)
+
+
+def test_every_score_of_a_slice_is_that_of_its_metric(tissue, scores):
+    for name, probability, label in zip(("6", "21"), *tissue):
+        for level, theta in enumerate(THETAS):
+            thin = metrics.rand_scores(probability, label, theta, thin=True)
+            expected = {"pixel_error": metrics.pixel_error(probability, label, theta),
+                        "rand_error": metrics.rand_error(probability, label, theta),
+                        "warping_error": metrics.warping_error(probability, label, theta),
+                        "v_rand": metrics.v_rand(probability, label, theta),
+                        "v_info": metrics.v_info(probability, label, theta), "v_rand_thinned": thin.f,
+                        "v_rand_thinned_split": thin.split, "v_rand_thinned_merge": thin.merge,
+                        "v_info_thinned": metrics.v_info(probability, label, theta, thin=True)}
+            found = {score: values[level] for score, values in scores["slices"][name].items()}
+            assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("score, metric, options", [
+    ("pixel_error", metrics.pixel_error, {}), ("rand_error", metrics.rand_error, {}),
+    ("warping_error", metrics.warping_error, {}), ("v_rand", metrics.v_rand, {}), ("v_info", metrics.v_info, {}),
+    ("v_rand_thinned", metrics.v_rand, {"thin": True}), ("v_info_thinned", metrics.v_info, {"thin": True})])
+def test_all_slices_together_follow_the_challenges_rule(tissue, scores, score, metric, options):
+    expected = [metric(*tissue, theta, **options) for theta in THETAS]
+    assert scores["all"][score] == pytest.approx(expected, abs=1e-6)
+    best = evaluation.best_level(scores, score)
+    assert THETAS[best] == metrics.best_threshold(metric, *tissue, THETAS, **options)[0]
+
+
+def test_scores_of_cells_are_those_of_their_metrics():
+    _, labels, cells = synthetic_cells(2, size=128, seed=2)
+    probabilities = np.clip(0.8 * labels + np.random.default_rng(1).normal(0.1, 0.1, labels.shape), 0, 1)
+    scores = evaluation.score_cells(probabilities, cells, "ab", THETAS)
+    for level, theta in enumerate(THETAS):
+        found = np.stack([metrics.segments(probability, theta) for probability in probabilities])
+        merged = [metrics.merged_cells(one, ids) for one, ids in zip(found, cells)]
+        assert scores["all"]["seg"][level] == pytest.approx(metrics.seg_score(found, cells), abs=1e-6)
+        assert scores["all"]["iou"][level] == pytest.approx(metrics.iou(probabilities, labels, theta), abs=1e-6)
+        assert scores["all"]["merged_cells"][level] == sum(merged) > 0
+        assert [scores["slices"][name]["merged_cells"][level] for name in "ab"] == merged
+
+
+def test_a_perfect_prediction_has_perfect_scores(tissue):
+    labels = tissue[1]
+    scores = evaluation.score_tissue(labels.astype(float), labels, (6, 21), (0.5,))["all"]
+    for score in ("pixel_error", "rand_error", "warping_error"):
+        assert scores[score] == [0]
+    for score in ("v_rand", "v_info"):
+        assert scores[score] == pytest.approx([1])
+
+
+def test_there_are_ten_levels_and_names_for_all_slices(tissue):
+    assert len(evaluation.LEVELS) == 10 and max(evaluation.LEVELS) < 1
+    with pytest.raises(ValueError, match="2 predictions and 1 names"):
+        evaluation.score_tissue(*tissue, (6,))

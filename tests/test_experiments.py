@@ -1,0 +1,254 @@
+"""Laws of the experiments: nothing is lost when a run is killed, one seed gives one record, records fit the recipes.
+
+The runs here are made of tiny nets on tiny synthetic slices; those of the book are checked by their records.
+"""
+
+import dataclasses
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unet_tutorial import datasets, experiments, recipes, records
+from unet_tutorial._tensorflow import keras
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = recipes.Recipe(filters=2, depth=1, tile=44, steps=30, drop_out=0.5, precision="float32")
+STEPS_WITH_VALIDATION = dataclasses.replace(TINY, validation=(0, 29), watch=5)
+
+
+def synthetic_stack():
+    images, labels, *_ = datasets.synthetic_em(30, size=64, seed=5)
+    return datasets.Isbi2012(images, labels, images)
+
+
+@pytest.fixture(autouse=True)
+def tiny_world(monkeypatch):
+    stack = synthetic_stack()
+    monkeypatch.setattr(datasets, "load_isbi2012", lambda: stack)
+    monkeypatch.setattr(recipes, "RUNS", {"tiny": TINY, "watched": STEPS_WITH_VALIDATION})
+    monkeypatch.setattr(recipes, "EXPERIMENTS", {
+        "both": recipes.Experiment("Which?", "3", {"plain": "tiny", "watched": "watched"}, (0, 1)),
+        "again": recipes.Experiment("Again?", "3", {"plain": "tiny"}, (0, 1))})
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+def run(tmp_path, name="tiny", seed=0, **options):
+    return experiments.run(name, seed, runs=tmp_path / "runs", folder=tmp_path / "records", progress=False, **options)
+
+
+def without_times(record):
+    return {key: value for key, value in record.items() if key != records.TIMES}
+
+
+def test_a_record_says_everything_that_decided_the_run(tmp_path):
+    record = run(tmp_path)
+    assert record == records.read("tiny", 0, tmp_path / "records")
+    assert record["configuration"] == records.configuration("tiny")
+    assert record["ended"] == "steps" and record["steps"] == 30
+    assert len(record["first_losses"]) == 20 and len(record["curve"]["loss"]) == 3
+    assert np.mean(record["first_losses"][:10]) == pytest.approx(record["curve"]["loss"][0], abs=1e-4)
+    assert record["data"]["held_out"] == list(datasets.HELD_OUT_SLICES)
+    assert record["data"]["train"] == list(datasets.TRAIN_SLICES)
+    voxels = np.rint(synthetic_stack().images * 255).astype(np.uint8)
+    assert record["data"]["sha256"]["images"] == hashlib.sha256(voxels.tobytes()).hexdigest()
+    assert set(record["held_out"]["slices"]) == set(map(str, datasets.HELD_OUT_SLICES))
+    assert all(len(values) == 10 for values in record["held_out"]["all"].values())
+    assert record["versions"]["tensorflow"] and record["processor"]["model"] and record["seconds"]["training"] > 0
+
+
+def test_one_seed_gives_one_record_and_another_seed_another(tmp_path):
+    first, again, other = run(tmp_path / "a"), run(tmp_path / "b"), run(tmp_path / "a", seed=1)
+    assert without_times(first) == without_times(again)
+    assert first["first_losses"] != other["first_losses"]
+
+
+@pytest.mark.parametrize("name", ["tiny", "watched"])
+def test_a_killed_run_goes_on_to_the_same_record(tmp_path, name):
+    script = textwrap.dedent(f"""
+        import sys; sys.path.insert(0, "tests")
+        import test_experiments as t
+        t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION}}
+        stack = t.synthetic_stack()
+        t.datasets.load_isbi2012 = lambda: stack
+        t.experiments.CHECKPOINT_SECONDS = 0
+        t.experiments.run({name!r}, 0, runs={str(tmp_path / "runs")!r}, folder={str(tmp_path / "records")!r})
+        """)
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL)
+    checkpoint = tmp_path / "runs" / name / "0.npz"
+    try:
+        while not checkpoint.exists():
+            assert process.poll() is None, "the run ended before its first checkpoint"
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not list((tmp_path / "records").rglob("*.json"))
+    with np.load(checkpoint) as saved:
+        steps = len(json.loads(str(saved["story"]))["losses"])
+    assert 0 < steps < 30
+    assert without_times(run(tmp_path, name)) == without_times(run(tmp_path / "unbroken", name))
+
+
+def test_a_spent_budget_leaves_a_record_that_says_so_and_a_checkpoint_to_go_on(tmp_path):
+    record = run(tmp_path, "watched", budget=1e-6)
+    assert record["ended"] == "budget" and record["steps"] == 5
+    assert (tmp_path / "runs" / "watched" / "0.npz").is_file()
+    finished = run(tmp_path, "watched")
+    assert finished["ended"] == "steps" and finished["steps"] == 30
+    assert without_times(finished) == without_times(run(tmp_path / "unbroken", "watched"))
+    assert not (tmp_path / "runs" / "watched" / "0.npz").exists()
+
+
+def test_a_plateau_of_the_validation_loss_ends_training_at_its_lowest_point(tmp_path, monkeypatch):
+    losses = iter([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
+    monkeypatch.setitem(recipes.RUNS, "watched", dataclasses.replace(STEPS_WITH_VALIDATION, patience=10))
+    kept = {}
+
+    class Scripted(experiments.Validation):
+        def __call__(self, model, step):
+            kept[step] = [weight.copy() for weight in model.get_weights()]
+            if step == 10:
+                experiments.save_weights(model, self.best)
+            return next(losses)
+
+    monkeypatch.setattr(experiments, "Validation", Scripted)
+    record = run(tmp_path, "watched")
+    assert (record["ended"], record["steps"], record["best_step"]) == ("plateau", 20, 10)
+    with np.load(tmp_path / "runs" / "watched" / "0.weights.npz") as saved:
+        for weight, array in zip(kept[10], (saved[name] for name in sorted(saved.files))):
+            np.testing.assert_array_equal(weight, array)
+
+
+def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
+    recipe = STEPS_WITH_VALIDATION
+    split = experiments.split_data(recipe, 0)
+    model, *_ = experiments.build(recipe, 0, split)
+    watch = experiments.Validation(recipe, split, tmp_path / "best.npz")
+    p = experiments.predict(recipe, model, split.images[[0, 29]])
+    energies = []
+    for probability, ids in zip(p, split.cells[[0, 29]]):
+        weights = experiments.weigh(recipe)(ids)
+        energies += [-weights[pixel] * np.log(probability[pixel] if ids[pixel] else 1 - probability[pixel])
+                     for pixel in np.ndindex(ids.shape)]
+    assert watch(model, 5) == pytest.approx(np.mean(energies), rel=1e-5)
+
+
+def test_the_seed_chooses_the_slices_and_held_out_ones_are_never_among_them():
+    few = dataclasses.replace(TINY, slices=4)
+    chosen = [experiments.split_data(few, seed) for seed in range(8)]
+    assert all(len(split.train) == 4 and split.chosen_on == split.train[:2] for split in chosen)
+    assert len({split.train for split in chosen}) > 4
+    assert not {number for split in chosen for number in split.train} & set(datasets.HELD_OUT_SLICES)
+    watched = experiments.split_data(STEPS_WITH_VALIDATION, 0)
+    assert watched.chosen_on == (0, 29) and not {0, 29} & set(watched.train) and len(watched.train) == 22
+
+
+def test_touching_cells_are_opened_for_training_and_whole_for_scoring(monkeypatch):
+    _, labels, cells = datasets.synthetic_cells(3, size=64, seed=1)
+    part = datasets.AnnotatedCells("made", labels.astype(float), labels, cells, ("0", "1", "2"))
+    monkeypatch.setattr(datasets, "load_phase_contrast", lambda: datasets.PhaseContrast(part, part))
+    split = experiments.split_data(dataclasses.replace(TINY, data="phase_contrast", slices=3), 0)
+    assert split.train == (0, 1, 2) and split.held_out == (3, 4, 5)
+    np.testing.assert_array_equal(split.cells[3:], cells)
+    opened = (split.targets == 0) & (split.cells > 0)
+    assert opened.any() and np.array_equal(split.targets[~opened], split.cells[~opened])
+
+
+@pytest.mark.parametrize("change", [{"initializer": "normal 0.01"}, {"output": "sigmoid", "padding": "same"},
+                                    {"optimizer": "sgd", "momentum": 0.9}, {"weights": "balance"},
+                                    {"weights": "none", "augment": None}, {"skips": False}, {"rotations": 2}])
+def test_every_kind_of_recipe_runs(tmp_path, monkeypatch, change):
+    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, steps=2, **change))
+    record = run(tmp_path)
+    assert record["steps"] == 2 and np.isfinite(record["first_losses"]).all()
+
+
+def test_small_weights_are_as_small_as_asked():
+    recipe = dataclasses.replace(TINY, filters=16, initializer="normal 0.01")
+    model, *_ = experiments.build(recipe, 3, experiments.split_data(recipe, 3))
+    kernels = [weight for weight in model.get_weights() if weight.ndim == 4 and weight.size > 1000]
+    assert kernels and all(0.009 < kernel.std() < 0.011 for kernel in kernels)
+    assert not np.array_equal(*[kernel.ravel()[:500] for kernel in kernels[:2]])
+
+
+def test_one_run_is_one_process(tmp_path):
+    with experiments.locked(tmp_path / "runs" / "tiny" / "0.lock"), pytest.raises(BlockingIOError):
+        run(tmp_path)
+    assert run(tmp_path)["ended"] == "steps"
+
+
+def command(tmp_path, *arguments):
+    extra = ["--runs", str(tmp_path / "runs")] if arguments[0] == "run" else []
+    return experiments.main(["--records", str(tmp_path / "records"), *arguments, *extra])
+
+
+def test_the_command_line_runs_lists_and_checks(tmp_path, capsys):
+    assert command(tmp_path, "run", "again", "--seed", "1") == 0
+    assert command(tmp_path, "run", "again") == 0
+    assert capsys.readouterr().out.count("has a record") == 1
+    assert command(tmp_path, "list") == 0
+    assert "0: 30 steps, steps" in capsys.readouterr().out
+    assert command(tmp_path, "check") == 1
+    out = capsys.readouterr().out
+    assert "watched/0.json: is missing" in out and "tiny/0.json" not in out
+    assert command(tmp_path, "run", "all") == 0 and command(tmp_path, "check") == 0
+    assert command(tmp_path, "check", "--rerun", "tiny") == 0
+    assert "tiny, seed 1: 20 losses repeated, largest difference 0 of the loss" in capsys.readouterr().out
+
+
+def test_check_names_what_no_longer_matches(tmp_path, capsys, monkeypatch):
+    for seed in (0, 1):
+        run(tmp_path, seed=seed), run(tmp_path, "watched", seed)
+    path = records.path_of("tiny", 0, tmp_path / "records")
+    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, learning_rate=0.5))
+    assert records.faults(tmp_path / "records") == [
+        f"tiny/{seed}.json: the recipe has changed since: learning_rate is 0.5, was 0.001" for seed in (0, 1)]
+    monkeypatch.setitem(recipes.RUNS, "tiny", TINY)
+    assert records.faults(tmp_path / "records") == []
+    record = records.read("tiny", 0, tmp_path / "records")
+    record["first_losses"][0] *= 1.1
+    path.write_text(json.dumps(record))
+    assert command(tmp_path, "check", "--rerun", "tiny", "--seed", "0") == 1
+    assert "differ by more than" in capsys.readouterr().out
+    path.write_text("{")
+    (path.parent / "9.json").write_text("{}")
+    faults = records.faults(tmp_path / "records")
+    assert any("belongs to no experiment" in fault for fault in faults) and any("damaged" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["run", "papre"], "'papre': is not known; choose one of all, both"),
+    (["run", "tiny", "--budget", "-1"], "budget"), (["run", "tiny", "--seed", "-1"], "seed"),
+    (["check", "--rerun", "tiny"], "python -m unet_tutorial.experiments run tiny")])
+def test_mistakes_are_named(tmp_path, capsys, arguments, words):
+    assert command(tmp_path, *arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_missing_data_are_named(tmp_path, capsys, monkeypatch):
+    def missing():
+        raise datasets.DataUnavailable("get it there")
+    monkeypatch.setattr(datasets, "load_isbi2012", missing)
+    assert command(tmp_path, "run", "tiny") == 2 and "get it there" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_record_is_never_half_written(tmp_path, monkeypatch):
+    record = {"name": "tiny", "seed": 0, "value": 1}
+    records.write(record, tmp_path)
+    with pytest.raises(ValueError, match="JSON"):
+        records.write(record | {"value": float("nan")}, tmp_path)
+    monkeypatch.setattr(records.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        records.write(record | {"value": 2}, tmp_path)
+    assert records.read("tiny", 0, tmp_path) == record
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["0.json"]

@@ -1,0 +1,117 @@
+"""Every score of a prediction at every threshold, slice by slice: what a record keeps and the results chapter reads."""
+
+import numpy as np
+
+from . import metrics
+from .checks import as_cells
+
+LEVELS = metrics.THRESHOLDS[:-1]  # ten: at a threshold of 1 nothing is cell
+SMALLEST_IS_BEST = ("pixel_error", "rand_error", "warping_error", "merged_cells")
+
+
+def score_tissue(probabilities, labels, names, thresholds=LEVELS):
+    """Score the probability of cell in slices of tissue.
+
+    Parameters
+    ----------
+    probabilities : (N, H, W) float array
+    labels : (N, H, W) array
+        1 = cell, 0 = membrane.
+    names : sequence of N
+        Of the slices, for example their numbers.
+    thresholds : sequence of float
+        Below 1.
+
+    Returns
+    -------
+    dict
+        "thresholds"; "slices": slice name to score name to a list, one value a threshold; "all": score name to a list,
+        by the challenge's rule for several slices (pixel and Rand error pooled, the others means over the slices).
+        Scores: pixel_error, rand_error, warping_error, v_rand, v_info, and the last two after thinning, v_rand_thinned
+        with its parts v_rand_thinned_split and v_rand_thinned_merge, v_info_thinned.
+
+    Raises
+    ------
+    ValueError
+        As the metrics; or the numbers of slices and of names differ.
+
+    References
+    ----------
+    Ronneberger et al. 2015, table 1; Arganda-Carreras et al. 2015.
+    """
+    _same_number(probabilities, names)
+    slices = {str(name): _join(_tissue(probability, label, theta) for theta in thresholds)
+              for name, probability, label in zip(names, probabilities, labels)}
+    mean = {score: np.mean([one[score] for one in slices.values()], axis=0).tolist()
+            for score in next(iter(slices.values()))}
+    pooled = {metric.__name__: [metric(probabilities, labels, theta) for theta in thresholds]
+              for metric in (metrics.pixel_error, metrics.rand_error)}
+    return _rounded({"thresholds": list(thresholds), "slices": slices, "all": mean | pooled})
+
+
+def score_cells(probabilities, cells, names, thresholds=LEVELS):
+    """Score the probability of cell in frames of single cells, some of which touch.
+
+    Parameters
+    ----------
+    probabilities : (N, H, W) float array
+    cells : (N, H, W) int array
+        Instance ids; 0 is background.
+    names, thresholds
+        As for `score_tissue`.
+
+    Returns
+    -------
+    dict
+        As for `score_tissue`, with the scores seg (the challenge's, mean over all cells), iou (of the cell pixels) and
+        merged_cells (their number; under "all" the sum over the frames).
+
+    References
+    ----------
+    Ronneberger et al. 2015, table 2.
+    """
+    _same_number(probabilities, names)
+    cells = np.stack([as_cells(ids) for ids in cells])
+    frames = {str(name): _join(_frames(probability[np.newaxis], ids[np.newaxis], theta) for theta in thresholds)
+              for name, probability, ids in zip(names, probabilities, cells)}
+    together = _join(_frames(np.asarray(probabilities), cells, theta) for theta in thresholds)
+    return _rounded({"thresholds": list(thresholds), "slices": frames, "all": together})
+
+
+def best_level(scores, score):
+    """Position of the best threshold of a score over all slices together; the first, if several are as good."""
+    values = scores["all"][score]
+    return values.index(min(values) if score in SMALLEST_IS_BEST else max(values))
+
+
+def _tissue(probability, label, theta):
+    found = metrics.segments(probability, theta)
+    thinned = (metrics.thin_borders(found) > 0).astype(np.uint8)
+    plain, thin = metrics.rand_scores(probability, label, theta), metrics.rand_scores(thinned, label)
+    return {"pixel_error": metrics.pixel_error(probability, label, theta), "rand_error": 1 - plain.f,
+            "warping_error": metrics.warping_error(probability, label, theta),
+            "v_rand": plain.f, "v_info": metrics.v_info(probability, label, theta),
+            "v_rand_thinned": thin.f, "v_rand_thinned_split": thin.split, "v_rand_thinned_merge": thin.merge,
+            "v_info_thinned": metrics.v_info(thinned, label)}
+
+
+def _frames(probabilities, cells, theta):
+    found = np.stack([metrics.segments(probability, theta) for probability in probabilities])
+    return {"seg": metrics.seg_score(found, cells), "iou": metrics.iou(probabilities, cells > 0, theta),
+            "merged_cells": metrics.merged_cells(found, cells)}
+
+
+def _join(rows):
+    rows = list(rows)
+    return {score: [row[score] for row in rows] for score in rows[0]}
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else round(value, 7)
+
+
+def _same_number(probabilities, names):
+    if len(probabilities) != len(names):
+        raise ValueError(f"{len(probabilities)} predictions and {len(names)} names: one name for each")

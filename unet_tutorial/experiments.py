@@ -1,0 +1,401 @@
+"""Named experiments from the command line: list, run, resume and check them.
+
+    python -m unet_tutorial.experiments list
+    python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES]
+    python -m unet_tutorial.experiments check [--rerun NAME]
+"""
+
+import argparse
+import contextlib
+import fcntl
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from tqdm import tqdm
+
+from . import __version__, datasets, evaluation, losses, recipes, records, training
+from ._tensorflow import keras, tf
+from .archives import DataUnavailable
+from .checks import as_positive, as_size
+from .model import build_unet
+from .tiling import predict_rotated, predict_tiled
+
+RUNS_FOLDER = "runs"  # checkpoints, in the working directory
+CHECKPOINT_SECONDS = 90.0
+FIRST_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a run sees: images (N, H, W) in 0..1 with instance ids, and the numbers of the slices in each part.
+
+    `targets` are the ids to train on: `cells` with a border opened between those that touch.
+    """
+
+    images: np.ndarray
+    cells: np.ndarray
+    targets: np.ndarray
+    train: tuple
+    validation: tuple
+    chosen_on: tuple
+    held_out: tuple
+
+    def part(self, name):
+        """Images, ids and targets of the slices "train", "validation", "chosen_on" or "held_out"."""
+        numbers = list(getattr(self, name))
+        return self.images[numbers], self.cells[numbers], self.targets[numbers]
+
+    def describe(self, name):
+        """The entry of a record: the parts, and the checksums of all voxels, grey values and ids as bytes."""
+        sums = {kind: hashlib.sha256(np.rint(voxels * scale).astype(np.uint8).tobytes()).hexdigest()
+                for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))}
+        parts = {part: list(getattr(self, part)) for part in ("train", "validation", "chosen_on", "held_out")}
+        return {"name": name, **parts, "sha256": sums}
+
+
+def split_data(recipe, seed):
+    """Load the data of a recipe and divide them: which slices train, where that is not all, the seed says."""
+    if recipe.data == "isbi2012":
+        stack = datasets.load_isbi2012()
+        images, cells = stack.images, np.stack([ndimage.label(label)[0] for label in stack.labels])
+        targets, candidates, held_out = cells, datasets.TRAIN_SLICES, datasets.HELD_OUT_SLICES
+    else:
+        frames = datasets.load_phase_contrast()
+        images, cells = (np.concatenate([getattr(part, kind) for part in (frames.train, frames.validation)])
+                         for kind in ("images", "cells"))
+        targets, count = np.stack([losses.separate_touching(ids) for ids in cells]), len(frames.train.images)
+        candidates, held_out = tuple(range(count)), tuple(range(count, len(images)))
+    chosen = np.random.default_rng(seed).permutation(candidates)[:recipe.slices].tolist()
+    train = tuple(sorted(set(chosen) - set(recipe.validation)))
+    return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
+
+
+def build(recipe, seed, split, precision=None):
+    """The network, its batches, optimizer and loss. Seeds all generators. Sets Keras's policy."""
+    keras.backend.clear_session()
+    precision = precision or working_precision(recipe.precision)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    training.set_seed(seed)
+    initializer = recipe.initializer
+    if initializer.startswith("normal "):
+        # As a dict, not an object: an object would give layers of one shape the same weights.
+        initializer = {"class_name": "RandomNormal", "config": {"stddev": float(initializer.split()[1])}}
+    model = build_unet((recipe.tile, recipe.tile, 1), classes=2 if recipe.output == "soft-max" else 1,
+                       base_filters=recipe.filters, depth=recipe.depth, padding=recipe.padding,
+                       drop_out=recipe.drop_out, skips=recipe.skips, initializer=initializer)
+    images, _, targets = split.part("train")
+    batches = training.TileBatches(images, targets, model, batch_size=recipe.batch_size, seed=seed,
+                                   augment=recipe.augment, weigh=weigh(recipe))
+    return model, batches, make_optimizer(recipe), make_loss(recipe)
+
+
+def working_precision(wanted):
+    """`wanted`, or "float32" where this processor has no convolutions in bfloat16."""
+    if wanted == "bfloat16":
+        try:
+            tf.nn.conv2d(tf.zeros((1, 4, 4, 1), tf.bfloat16), tf.zeros((3, 3, 1, 1), tf.bfloat16), 1, "VALID").numpy()
+        except tf.errors.OpError:
+            return "float32"
+    return wanted
+
+
+def weigh(recipe):
+    """From the ids of a tile to its weights, as the recipe has it; None for 1 everywhere."""
+    if recipe.weights == "border":
+        return functools.partial(losses.weight_map, w0=recipe.w0, sigma=recipe.sigma)
+    return {"balance": lambda cells: losses.class_balance(cells > 0), "none": None}[recipe.weights]
+
+
+def make_optimizer(recipe):
+    """The recipe's optimizer."""
+    rate = recipe.learning_rate
+    if recipe.decay:
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
+    return (keras.optimizers.Adam(rate) if recipe.optimizer == "adam"
+            else keras.optimizers.SGD(rate, momentum=recipe.momentum))
+
+
+def make_loss(recipe):
+    """The recipe's loss, from (labels, outputs, weights): soft-max or sigmoid and weighted cross entropy."""
+    if recipe.output == "soft-max":
+        return losses.weighted_cross_entropy
+
+    def sigmoid_cross_entropy(labels, logits, weights):
+        labels, logits = tf.cast(labels, tf.float32), tf.cast(logits[..., 0], tf.float32)
+        return tf.reduce_mean(weights * tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+    return sigmoid_cross_entropy
+
+
+class Validation:
+    """Weighted cross entropy of whole slices that no training has seen; keeps the weights of the lowest one."""
+
+    def __init__(self, recipe, split, best):
+        self.images, _, targets = split.part("validation")
+        self.weights = np.stack([(weigh(recipe) or np.ones_like)(ids) for ids in targets])
+        self.labels, self.best, self.lowest = targets > 0, best, np.inf
+
+    def __call__(self, model, step):
+        probabilities = np.stack([predict_tiled(model, image)[..., -1] for image in self.images])
+        right = np.where(self.labels, probabilities, 1 - probabilities)
+        loss = float(np.mean(-self.weights * np.log(np.maximum(right, 1e-7))))
+        if loss < self.lowest:
+            self.lowest = loss
+            save_weights(model, self.best)
+        return loss
+
+
+def save_weights(model, path):
+    """Save the weights as float32 arrays in an .npz, as a whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "wb") as file:
+        np.savez(file, **{f"{index:03d}": np.asarray(weight) for index, weight in enumerate(model.get_weights())})
+    os.replace(partial, path)
+
+
+def load_weights(model, path):
+    """Take the weights that `save_weights` saved."""
+    with np.load(path, allow_pickle=False) as saved:
+        model.set_weights([saved[name] for name in sorted(saved.files)])
+
+
+def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, progress=True):
+    """Train, score and record one run, or go on with it where it was interrupted.
+
+    Parameters
+    ----------
+    name : str
+        Of a run in `recipes.RUNS`.
+    seed : int
+    budget : float, optional
+        Minutes of training, in this sitting. When they are spent, the network is scored as it is and the record says
+        so; the next call goes on.
+    runs, folder : str or Path
+        Where checkpoints and records lie.
+    progress : bool
+
+    Returns
+    -------
+    dict
+        The record. It is written as a whole; two runs of one seed on one machine differ in "seconds" only.
+
+    Raises
+    ------
+    ValueError
+        The run is not known, or the checkpoint belongs to another recipe.
+    BlockingIOError
+        Another process is at this run.
+    DataUnavailable
+        The real slices are not here.
+    """
+    if name not in recipes.RUNS:
+        raise ValueError(f"run {name!r}: is not known; choose one of {', '.join(recipes.RUNS)}")
+    recipe = recipes.RUNS[name]
+    base = Path(runs) / name / str(as_size(seed, "seed", minimum=0))
+    checkpoint, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
+    with locked(base.with_suffix(".lock")):
+        split = split_data(recipe, seed)
+        model, batches, optimizer, loss = build(recipe, seed, split)
+        watch = Validation(recipe, split, best) if recipe.validation else None
+        deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
+        history = training.train(model, batches, recipe.steps, optimizer, loss, checkpoint, CHECKPOINT_SECONDS, watch,
+                                 recipe.watch, functools.partial(should_stop, recipe, watch, deadline), progress)
+        ended = ending(recipe, history)
+        if watch:
+            load_weights(model, best)
+        started = time.monotonic()
+        scores = {part: score(recipe, model, split, part, progress) for part in ("chosen_on", "held_out")}
+        record = {
+            "name": name, "seed": seed, "configuration": records.configuration(name), "ended": ended,
+            "steps": history.steps, "best_step": best_step(history) if watch else history.steps,
+            "data": split.describe(recipe.data), **surroundings(model),
+            records.TIMES: {"training": round(history.seconds, 1), "scoring": round(time.monotonic() - started, 1)},
+            "first_losses": history.losses[:FIRST_STEPS], "curve": curve(history.losses),
+            "validation": [[step, round(value, 6)] for step, value in history.watched],
+            "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
+            "held_out": scores["held_out"]}
+        records.write(record, folder)
+        if ended != "budget":
+            save_weights(model, base.with_suffix(".weights.npz"))
+            for path in (checkpoint, best):
+                path.unlink(missing_ok=True)
+    return record
+
+
+def best_step(history):
+    """Step of the lowest validation loss."""
+    return min(history.watched, key=lambda entry: entry[1])[0]
+
+
+def should_stop(recipe, watch, deadline, history):
+    """Whether training ends before its last step: on a plateau of the validation loss, or with the budget."""
+    if watch and history.watched and watch.lowest == np.inf:
+        watch.lowest = min(value for _, value in history.watched)  # resumed
+    spent = deadline is not None and time.monotonic() > deadline
+    return on_plateau(recipe, history) or (spent and bool(history.watched or not watch))
+
+
+def on_plateau(recipe, history):
+    """Whether the validation loss has not fallen for `patience` steps."""
+    return bool(recipe.patience and history.watched and history.steps - best_step(history) >= recipe.patience)
+
+
+def ending(recipe, history):
+    """Why training ended: "steps", "plateau" or "budget"."""
+    return "plateau" if on_plateau(recipe, history) else "steps" if history.steps >= recipe.steps else "budget"
+
+
+def curve(values, every=10):
+    """The loss of a run in a few hundred bytes: means over `every` steps."""
+    return {"every": every,
+            "loss": [round(float(np.mean(values[start:start + every])), 4) for start in range(0, len(values), every)]}
+
+
+def predict(recipe, model, images, progress=False):
+    """(N, H, W) probability of cell, averaged over as many rotations as the recipe has."""
+    look = functools.partial(predict_rotated, rotations=recipe.rotations) if recipe.rotations > 1 else predict_tiled
+    hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
+    return np.stack([look(model, image)[..., -1] for image in tqdm(images, unit="slice", disable=hidden)])
+
+
+def score(recipe, model, split, part, progress=False):
+    """All scores of one part of the split."""
+    images, cells, _ = split.part(part)
+    probabilities, names = predict(recipe, model, images, progress), getattr(split, part)
+    if recipe.data == "phase_contrast":
+        return evaluation.score_cells(probabilities, cells, names)
+    return evaluation.score_tissue(probabilities, (cells > 0).astype(np.uint8), names)
+
+
+def surroundings(model):
+    """Where a run was made: precision, versions, processor and cores."""
+    policy = model.layers[1].dtype_policy.name
+    packages = ("tensorflow", "keras", "numpy", "scipy")
+    return {"precision": "bfloat16" if "bfloat16" in policy else "float32",
+            "versions": {"unet_tutorial": __version__, "python": platform.python_version(),
+                         **{package: importlib.metadata.version(package) for package in packages}},
+            "processor": {"model": processor(), "cores": len(os.sched_getaffinity(0))}}
+
+
+def processor():
+    """Name of the processor."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Keep every other process out; the lock ends with this process, however it ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def rerun(name, seed=0, folder=None):
+    """Repeat the first steps of a recorded run. Returns the recorded losses and today's."""
+    record = records.read(name, seed, folder)
+    recipe = recipes.RUNS[name]
+    split = split_data(recipe, seed)
+    model, batches, optimizer, loss = build(recipe, seed, split, record["precision"])
+    history = training.train(model, batches, len(record["first_losses"]), optimizer, loss)
+    return record["first_losses"], history.losses
+
+
+def _list(arguments):
+    for name, experiment in recipes.EXPERIMENTS.items():
+        print(f"{name}: {experiment.question}")
+        for label, run_name in experiment.arms.items():
+            states = [_state(run_name, seed, arguments) for seed in experiment.seeds]
+            print(f"    {label:32} {run_name:26} {'  '.join(states)}")
+
+
+def _state(name, seed, arguments):
+    if not records.path_of(name, seed, arguments.records).is_file():
+        return f"{seed}: -"
+    record = records.read(name, seed, arguments.records)
+    minutes = sum(record[records.TIMES].values()) / 60
+    return f"{seed}: {record['steps']} steps, {record['ended']}, {minutes:.1f} min"
+
+
+def _run(arguments):
+    pairs = recipes.runs_of(arguments.name)
+    if arguments.seed is not None:
+        pairs = list(dict.fromkeys((name, arguments.seed) for name, _ in pairs))
+    for number, (name, seed) in enumerate(pairs, 1):
+        print(f"[{number}/{len(pairs)}] {name}, seed {seed}", flush=True)
+        with contextlib.suppress(FileNotFoundError):
+            record = records.read(name, seed, arguments.records)
+            if record["ended"] != "budget" and record["configuration"] == records.configuration(name):
+                print(f"    has a record: {records.path_of(name, seed, arguments.records)}; delete it to run again")
+                continue
+        try:
+            record = run(name, seed, arguments.budget, arguments.runs, arguments.records)
+        except BlockingIOError:
+            print("    is being run by another process")
+            continue
+        print(f"    {record['steps']} steps, ended by {record['ended']}; {_headline(record)}", flush=True)
+
+
+def _headline(record):
+    score = "v_rand_thinned" if "v_rand_thinned" in record["held_out"]["all"] else "seg"
+    best = evaluation.best_level(record["held_out"], score)
+    return f"best {score} {record['held_out']['all'][score][best]:.4f} at {record['held_out']['thresholds'][best]}"
+
+
+def _check(arguments):
+    faults = records.faults(arguments.records)
+    for fault in faults:
+        print(fault)
+    if arguments.rerun:
+        for name, seed in recipes.runs_of(arguments.rerun):
+            if arguments.seed in (None, seed):
+                recorded, today = rerun(name, seed, arguments.records)
+                part = max(abs(a - b) / abs(a) for a, b in zip(recorded, today))
+                print(f"{name}, seed {seed}: {len(today)} losses repeated, largest difference {part:.2g} of the loss")
+                if part > 0.01:
+                    faults.append(f"{name}, seed {seed}: the losses differ by more than 0.01 of themselves")
+                    print(faults[-1])
+    print(f"{len(recipes.runs_of('all'))} runs, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def main(arguments=None):
+    """The command line. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m unet_tutorial.experiments", description=__doc__.splitlines()[0])
+    parser.add_argument("--records", default=None, help="folder of the records; the package's own unless given")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser("list", help="experiments, their arms and what is recorded")
+    command.set_defaults(call=_list)
+    command = commands.add_parser("run", help="run an experiment, one of its runs, or all; go on where it stopped")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("--seed", type=int, help="only this one")
+    command.add_argument("--budget", type=float, metavar="MINUTES", help="of training, then score and record")
+    command.add_argument("--runs", default=RUNS_FOLDER, help="folder of the checkpoints (%(default)s)")
+    command.set_defaults(call=_run)
+    command = commands.add_parser("check", help="compare the records with the recipes")
+    command.add_argument("--rerun", metavar="NAME", help=f"repeat the first {FIRST_STEPS} steps, compare the losses")
+    command.add_argument("--seed", type=int, help="only this one")
+    command.set_defaults(call=_check)
+    parsed = parser.parse_args(arguments)
+    try:
+        return parsed.call(parsed) or 0
+    except (ValueError, FileNotFoundError, FloatingPointError, DataUnavailable) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The named experiments: which claim of the paper each puts to the test, and everything that decides a run."""
+
+from dataclasses import dataclass, field
+
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run but its seed. The defaults are the `baseline`: the paper's pieces, a sixteenth its cost.
+
+    Attributes
+    ----------
+    data : {"isbi2012", "phase_contrast"}
+    slices : int
+        Training slices (frames). Where these are not all, the seed chooses them.
+    validation : tuple of int
+        Training slices kept out of training, to stop by and to choose thresholds by. Without any, the thresholds are
+        chosen on the first two slices that the network was trained on.
+    filters, depth, padding, skips, drop_out, initializer
+        Of `model.build_unet`. "normal 0.01" initializes by a Gaussian of that standard deviation.
+    output : {"soft-max", "sigmoid"}
+        Two classes, or one.
+    tile, batch_size : int
+        Side of the input tiles in px, and tiles in a step.
+    augment : dict or None
+        As for `training.TileBatches`.
+    weights : {"border", "balance", "none"}
+        Equation 2 entire, its class balance only, or 1 everywhere.
+    w0, sigma : float
+        Height and width (px) of the border term.
+    optimizer : {"sgd", "adam"}
+    learning_rate, momentum : float
+        The momentum of "sgd"; Adam has its own.
+    decay : bool
+        Whether the learning rate falls to 0 along half a cosine until the last step, so that a short run ends calmly.
+        The paper says nothing of the kind.
+    steps : int
+        The last step at the latest.
+    patience : int
+        Steps without a lower validation loss after which training ends, at the weights of the lowest one. 0: never.
+    watch : int
+        Steps between two looks at the validation loss.
+    precision : {"bfloat16", "float32"}
+        bfloat16 falls back to float32 where the processor has no convolutions in it.
+    rotations : int
+        Rotated versions of an image whose predictions are averaged.
+    """
+
+    data: str = "isbi2012"
+    slices: int = 24
+    validation: tuple = ()
+    filters: int = 16
+    depth: int = 3
+    padding: str = "valid"
+    skips: bool = True
+    drop_out: float = 0.5
+    initializer: str = "he"
+    output: str = "soft-max"
+    tile: int = 284
+    batch_size: int = 1
+    augment: dict | None = field(default_factory=dict)
+    weights: str = "border"
+    w0: float = 10.0
+    sigma: float = 5.0
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    decay: bool = True
+    steps: int = 600
+    patience: int = 0
+    watch: int = 100
+    precision: str = "bfloat16"
+    rotations: int = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A claim of the paper and the runs that test it.
+
+    Attributes
+    ----------
+    question : str
+    section : str
+        Of the paper.
+    arms : dict
+        Label to the name of a run in `RUNS`, in the order of a table. Experiments may share runs.
+    seeds : tuple of int
+    """
+
+    question: str
+    section: str
+    arms: dict
+    seeds: tuple = SEEDS
+
+
+RIGID = {"elastic": False}
+SLOW = {"optimizer": "sgd", "learning_rate": 3e-3}
+CELLS = {"data": "phase_contrast", "slices": 35, "steps": 800}
+
+RUNS = {
+    "paper": Recipe(validation=(0, 29), filters=64, depth=4, tile=572, optimizer="sgd", learning_rate=2e-3,
+                    momentum=0.99, decay=False, steps=20_000, patience=2_000, rotations=7),
+    "small": Recipe(validation=(0, 29), filters=8, steps=5_000, learning_rate=2e-3, drop_out=0.0),
+    "baseline": Recipe(),
+    "blog": Recipe(padding="same", output="sigmoid", tile=256, drop_out=0.0, weights="none", augment=RIGID),
+    "augmentation/none": Recipe(augment=None),
+    "augmentation/flips-turns": Recipe(augment={"elastic": False, "grey": False}),
+    "augmentation/grey": Recipe(augment=RIGID),
+    **{f"few-images/{count}{suffix}": Recipe(slices=count, augment=augment)
+       for count in (1, 2, 4, 8) for suffix, augment in (("", {}), ("-rigid", RIGID))},
+    "skips/without": Recipe(skips=False),
+    "initialization/glorot": Recipe(initializer="glorot_uniform"),
+    "initialization/small": Recipe(initializer="normal 0.01"),
+    "momentum/high": Recipe(**SLOW, momentum=0.99),
+    "momentum/none": Recipe(**SLOW),
+    "momentum/none-same-pace": Recipe(optimizer="sgd", learning_rate=0.3),
+    "dropout/without": Recipe(drop_out=0.0),
+    **{f"weight-map/{w0}": Recipe(**CELLS, w0=float(w0)) for w0 in (0, 1, 10)},
+}
+
+EXPERIMENTS = {
+    "paper": Experiment("What does the paper's recipe, to the letter, reach on the held-out slices?", "2 to 4",
+                        {"the paper's recipe": "paper"}, (0,)),
+    "small": Experiment("How far does the small network get that the package ships?", "-",
+                        {"the small network": "small"}, (0,)),
+    "blog": Experiment("Do the familiar shortcuts cost anything at an equal budget?", "2 and 3",
+                       {"the paper's pieces": "baseline", "same padding, sigmoid, no weights": "blog"}),
+    "augmentation": Experiment("Is elastic deformation the key to training with few images?", "3.1",
+                               {"none": "augmentation/none", "flips and turns": "augmentation/flips-turns",
+                                "+ grey values": "augmentation/grey", "+ elastic": "baseline"}),
+    "few-images": Experiment("How few annotated slices are enough, with and without elastic deformation?", "1 and 3.1",
+                             {**{f"{count}, elastic": f"few-images/{count}" for count in (1, 2, 4, 8)},
+                              "24, elastic": "baseline",
+                              **{f"{count}, rigid": f"few-images/{count}-rigid" for count in (1, 2, 4, 8)},
+                              "24, rigid": "augmentation/grey"}),
+    "skips": Experiment("Do the copied features help to localize?", "1 and 2",
+                        {"with skips": "baseline", "without": "skips/without"}),
+    "initialization": Experiment("Does the spread of the first weights matter?", "3",
+                                 {"sqrt(2 / N)": "baseline", "Glorot uniform": "initialization/glorot",
+                                  "Gaussian, 0.01": "initialization/small"}),
+    "momentum": Experiment("Does a batch of one need momentum 0.99?", "3",
+                           {"0.99, rate 0.003": "momentum/high", "0, rate 0.003": "momentum/none",
+                            "0, rate 0.3": "momentum/none-same-pace"}),
+    "dropout": Experiment("Does drop-out act as further augmentation?", "3.1",
+                          {"with drop-out": "baseline", "without": "dropout/without"}),
+    "weight-map": Experiment("Does the border term keep touching cells apart?", "3, equation 2",
+                             {"w0 = 0": "weight-map/0", "w0 = 1": "weight-map/1", "w0 = 10": "weight-map/10"}),
+}
+
+
+def runs_of(name):
+    """The (run, seed) pairs behind the name of an experiment, of a run, or "all"."""
+    if name == "all":
+        return list(dict.fromkeys(pair for experiment in EXPERIMENTS for pair in runs_of(experiment)))
+    if name in EXPERIMENTS:
+        experiment = EXPERIMENTS[name]
+        return [(run, seed) for run in dict.fromkeys(experiment.arms.values()) for seed in experiment.seeds]
+    if name in RUNS:
+        return [(run, seed) for run, seed in runs_of("all") if run == name]
+    known = ", ".join(dict.fromkeys([*EXPERIMENTS, *RUNS]))
+    raise ValueError(f"experiment {name!r}: is not known; choose one of all, {known}")

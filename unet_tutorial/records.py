@@ -1,0 +1,94 @@
+"""Records of long runs: small JSON files beside the code, the only source of the book's long-run numbers."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+from . import recipes
+
+FOLDER = Path(__file__).parent / "records"
+TIMES = "seconds"  # the one entry that differs between two runs of one seed on one machine
+
+
+def path_of(name, seed, folder=None):
+    """Where the record of a run lies, `<name>/<seed>.json`, whether or not it has been written."""
+    return Path(folder or FOLDER) / name / f"{seed}.json"
+
+
+def read(name, seed=0, folder=None):
+    """The record of a run as a dict.
+
+    Raises
+    ------
+    FileNotFoundError
+        The run has no record: names the command that makes it.
+    ValueError
+        The file is not JSON.
+    """
+    path = path_of(name, seed, folder)
+    if not path.is_file():
+        raise FileNotFoundError(f"no record {path}: make it with python -m unet_tutorial.experiments run {name} "
+                                f"--seed {seed}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"record {path}: is damaged ({error}); delete it and run it again") from error
+
+
+def write(record, folder=None):
+    """Write a record as a whole or not at all. Returns its path."""
+    path = path_of(record["name"], record["seed"], folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(_compact(record) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def configuration(run):
+    """The recipe of a run in the form that its record keeps."""
+    return json.loads(json.dumps(dataclasses.asdict(recipes.RUNS[run])))
+
+
+def faults(folder=None):
+    """What is wrong with the records, one sentence each: missing, unknown, damaged, or not of today's recipes."""
+    folder = Path(folder or FOLDER)
+    expected = {path_of(run, seed, folder): (run, seed) for run, seed in recipes.runs_of("all")}
+    found = set(folder.rglob("*.json"))
+    sentences = [f"{path.relative_to(folder)}: belongs to no experiment" for path in sorted(found - set(expected))]
+    for path, (run, seed) in expected.items():
+        name = path.relative_to(folder)
+        if path not in found:
+            sentences.append(f"{name}: is missing")
+            continue
+        try:
+            record = read(run, seed, folder)
+        except ValueError as error:
+            sentences.append(str(error))
+            continue
+        today = configuration(run)
+        kept = record.get("configuration", {})
+        changed = [f"{key} is {today.get(key)!r}, was {kept.get(key)!r}"
+                   for key in sorted({*today, *kept}) if today.get(key) != kept.get(key)]
+        if (record.get("name"), record.get("seed")) != (run, seed):
+            sentences.append(f"{name}: says that it is {record.get('name')}, seed {record.get('seed')}")
+        if changed:
+            sentences.append(f"{name}: the recipe has changed since: {'; '.join(changed)}")
+    return sentences
+
+
+def _compact(record):
+    """JSON with one entry a line on the outer levels and the long lists on lines of their own."""
+    return _dump(record, 0)
+
+
+def _dump(value, level):
+    if isinstance(value, dict) and value and level < 4:
+        inner = ",\n".join(f"{' ' * (level + 1)}{json.dumps(str(key))}: {_dump(one, level + 1)}"
+                           for key, one in value.items())
+        return f"{{\n{inner}\n{' ' * level}}}"
+    return json.dumps(value, allow_nan=False)
