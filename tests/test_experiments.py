@@ -6,10 +6,11 @@ The runs here are made of tiny nets on tiny synthetic slices; those of the book 
 import dataclasses
 import hashlib
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from unet_tutorial._tensorflow import keras
 ROOT = Path(__file__).resolve().parent.parent
 TINY = recipes.Recipe(filters=2, depth=1, tile=44, steps=30, drop_out=0.5, precision="float32")
 STEPS_WITH_VALIDATION = dataclasses.replace(TINY, validation=(0, 29), watch=5)
+SHARED = dataclasses.replace(TINY, drop_out=0.0)  # each worker would drop other features
+LONG = dataclasses.replace(SHARED, steps=100)
 
 
 def synthetic_stack():
@@ -71,30 +74,56 @@ def test_one_seed_gives_one_record_and_another_seed_another(tmp_path):
     assert first["first_losses"] != other["first_losses"]
 
 
+SCRIPT = """
+import sys; sys.path.insert(0, "tests")
+import test_experiments as t
+t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION, "shared": t.SHARED, "long": t.LONG}}
+t.recipes.EXPERIMENTS = {{name: t.recipes.Experiment("?", "-", {{name: name}}, (0,)) for name in t.recipes.RUNS}}
+stack = t.synthetic_stack()
+t.datasets.load_isbi2012 = lambda: stack
+t.experiments.CHECKPOINT_SECONDS = 0
+t.experiments.main({arguments!r})
+"""
+
+
+def start(tmp_path, *arguments, environment=()):
+    """The command line on the tiny world, in a process of its own, with a checkpoint after every step."""
+    script = SCRIPT.format(arguments=["--records", str(tmp_path / "records"), *arguments,
+                                      "--runs", str(tmp_path / "runs")])
+    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                            stderr=subprocess.STDOUT, env=os.environ | dict(environment))
+
+
+def wait_for_steps(process, checkpoint, steps=1):
+    """Wait until a checkpoint has made that many steps; returns how many it has."""
+    made = 0
+    while made < steps:
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.01)
+        if checkpoint.exists():
+            with np.load(checkpoint) as saved:
+                made = len(json.loads(str(saved["story"]))["losses"])
+    return made
+
+
+def kill(*processes):
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
 @pytest.mark.parametrize("name", ["tiny", "watched"])
 def test_a_killed_run_goes_on_to_the_same_record(tmp_path, name):
-    script = textwrap.dedent(f"""
-        import sys; sys.path.insert(0, "tests")
-        import test_experiments as t
-        t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION}}
-        stack = t.synthetic_stack()
-        t.datasets.load_isbi2012 = lambda: stack
-        t.experiments.CHECKPOINT_SECONDS = 0
-        t.experiments.run({name!r}, 0, runs={str(tmp_path / "runs")!r}, folder={str(tmp_path / "records")!r})
-        """)
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stderr=subprocess.DEVNULL)
-    checkpoint = tmp_path / "runs" / name / "0.npz"
+    process, checkpoint = start(tmp_path, "run", name), tmp_path / "runs" / name / "0.npz"
     try:
-        while not checkpoint.exists():
-            assert process.poll() is None, "the run ended before its first checkpoint"
-            time.sleep(0.01)
+        wait_for_steps(process, checkpoint, 7)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        kill(process)
     assert not list((tmp_path / "records").rglob("*.json"))
     with np.load(checkpoint) as saved:
-        steps = len(json.loads(str(saved["story"]))["losses"])
-    assert 0 < steps < 30
+        assert 7 <= len(json.loads(str(saved["story"]))["losses"]) < 30
     assert without_times(run(tmp_path, name)) == without_times(run(tmp_path / "unbroken", name))
 
 
@@ -252,3 +281,60 @@ def test_a_record_is_never_half_written(tmp_path, monkeypatch):
         records.write(record | {"value": 2}, tmp_path)
     assert records.read("tiny", 0, tmp_path) == record
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["0.json"]
+
+
+def cluster(tmp_path, name):
+    """Two workers on this machine that train one network."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    workers = [f"127.0.0.1:{port}" for port in ports]
+
+    def worker(index):
+        setting = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        return start(tmp_path, "run", name, "--strategy", "multiworker",
+                     environment={"TF_CONFIG": json.dumps(setting)})
+
+    return worker
+
+
+def test_two_workers_make_the_steps_of_one_with_the_double_batch(tmp_path, monkeypatch):
+    worker = cluster(tmp_path, "shared")
+    processes = [worker(0), worker(1)]
+    try:
+        texts = [process.communicate(timeout=240)[0] for process in processes]
+    finally:
+        kill(*processes)
+    assert "30 steps" in texts[0], texts
+    two = records.read("shared", 0, tmp_path / "records")
+    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(SHARED, batch_size=2))
+    one = run(tmp_path)
+    assert two["processor"]["replicas"] == 2 and two["configuration"]["batch_size"] == 1
+    np.testing.assert_allclose(two["first_losses"], one["first_losses"], rtol=1e-4)
+    assert two["held_out"]["all"]["v_rand"] == pytest.approx(one["held_out"]["all"]["v_rand"], abs=0.05)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(tmp_path, lost):
+    worker = cluster(tmp_path, "long")
+    processes, checkpoint = [worker(0), worker(1)], tmp_path / "runs" / "long" / "0.npz"
+    try:
+        made = wait_for_steps(processes[0], checkpoint, 5)
+        kill(processes[lost])
+        processes[lost] = worker(lost)
+        texts = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        kill(*processes)
+    assert "another worker was lost: starting again from the checkpoint" in texts[1 - lost]
+    assert made < 100 and records.read("long", 0, tmp_path / "records")["steps"] == 100
+    whole = cluster(tmp_path / "unbroken", "long")
+    processes = [whole(0), whole(1)]
+    try:
+        for process in processes:
+            process.communicate(timeout=240)
+    finally:
+        kill(*processes)
+    broken, unbroken = (records.read("long", 0, folder / "records") for folder in (tmp_path, tmp_path / "unbroken"))
+    np.testing.assert_allclose(broken["curve"]["loss"], unbroken["curve"]["loss"], rtol=1e-3)

@@ -18,7 +18,8 @@ def _import_quietly():
         import keras  # noqa: F401
         import tensorflow as tf
 
-        tf.zeros(1)  # the device is looked for at first use
+        if "TF_CONFIG" not in os.environ:  # a cluster must be set up before the first use of a device
+            tf.zeros(1)  # the device is looked for at first use
     finally:
         os.dup2(saved, 2)
         os.close(saved)

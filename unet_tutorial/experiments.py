@@ -1,7 +1,7 @@
 """Named experiments from the command line: list, run, resume and check them.
 
     python -m unet_tutorial.experiments list
-    python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES]
+    python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES] [--strategy mirrored|multiworker]
     python -m unet_tutorial.experiments check [--rerun NAME]
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
-from . import __version__, datasets, evaluation, losses, recipes, records, training
+from . import __version__, datasets, evaluation, losses, recipes, records, strategies, training
 from ._tensorflow import keras, tf
 from .archives import DataUnavailable
 from .checks import as_positive, as_size
@@ -79,8 +79,11 @@ def split_data(recipe, seed):
     return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
 
 
-def build(recipe, seed, split, precision=None):
-    """The network, its batches, optimizer and loss. Seeds all generators. Sets Keras's policy."""
+def build(recipe, seed, split, precision=None, strategy=None):
+    """The network, its batches, optimizer and loss. Seeds all generators. Sets Keras's policy.
+
+    With a strategy, every replica takes the recipe's batch, so that a step sees as many times more tiles.
+    """
     keras.backend.clear_session()
     precision = precision or working_precision(recipe.precision)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
@@ -89,13 +92,15 @@ def build(recipe, seed, split, precision=None):
     if initializer.startswith("normal "):
         # As a dict, not an object: an object would give layers of one shape the same weights.
         initializer = {"class_name": "RandomNormal", "config": {"stddev": float(initializer.split()[1])}}
-    model = build_unet((recipe.tile, recipe.tile, 1), classes=2 if recipe.output == "soft-max" else 1,
-                       base_filters=recipe.filters, depth=recipe.depth, padding=recipe.padding,
-                       drop_out=recipe.drop_out, skips=recipe.skips, initializer=initializer)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = build_unet((recipe.tile, recipe.tile, 1), classes=2 if recipe.output == "soft-max" else 1,
+                           base_filters=recipe.filters, depth=recipe.depth, padding=recipe.padding,
+                           drop_out=recipe.drop_out, skips=recipe.skips, initializer=initializer)
+        optimizer = make_optimizer(recipe)
     images, _, targets = split.part("train")
-    batches = training.TileBatches(images, targets, model, batch_size=recipe.batch_size, seed=seed,
-                                   augment=recipe.augment, weigh=weigh(recipe))
-    return model, batches, make_optimizer(recipe), make_loss(recipe)
+    batches = training.TileBatches(images, targets, model, recipe.batch_size * strategies.replicas(strategy),
+                                   seed=seed, augment=recipe.augment, weigh=weigh(recipe))
+    return model, batches, optimizer, make_loss(recipe)
 
 
 def working_precision(wanted):
@@ -139,10 +144,11 @@ def make_loss(recipe):
 class Validation:
     """Weighted cross entropy of whole slices that no training has seen; keeps the weights of the lowest one."""
 
-    def __init__(self, recipe, split, best):
+    def __init__(self, recipe, split, best, writes=True):
         self.images, _, targets = split.part("validation")
         self.weights = np.stack([(weigh(recipe) or np.ones_like)(ids) for ids in targets])
         self.labels, self.best, self.lowest = targets > 0, best, np.inf
+        self.writes = writes
 
     def __call__(self, model, step):
         probabilities = np.stack([predict_tiled(model, image)[..., -1] for image in self.images])
@@ -150,7 +156,8 @@ class Validation:
         loss = float(np.mean(-self.weights * np.log(np.maximum(right, 1e-7))))
         if loss < self.lowest:
             self.lowest = loss
-            save_weights(model, self.best)
+            if self.writes:
+                save_weights(model, self.best)
         return loss
 
 
@@ -168,7 +175,7 @@ def load_weights(model, path):
         model.set_weights([saved[name] for name in sorted(saved.files)])
 
 
-def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, progress=True):
+def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None, progress=True):
     """Train, score and record one run, or go on with it where it was interrupted.
 
     Parameters
@@ -180,13 +187,17 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, progress=True)
         Minutes of training, in this sitting. When they are spent, the network is scored as it is and the record says
         so; the next call goes on.
     runs, folder : str or Path
-        Where checkpoints and records lie.
+        Where checkpoints and records lie. With a strategy the records lie in a folder `records` in `runs` unless
+        `folder` is given: more replicas make larger batches, and that is another experiment.
+    strategy : tf.distribute.Strategy, optional
+        From `strategies.make_strategy`.
     progress : bool
 
     Returns
     -------
     dict
-        The record. It is written as a whole; two runs of one seed on one machine differ in "seconds" only.
+        The record. It is written as a whole; two runs of one seed on one machine differ in "seconds" only. None on
+        every machine of a strategy but the first, which scores and writes.
 
     Raises
     ------
@@ -202,14 +213,25 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, progress=True)
     recipe = recipes.RUNS[name]
     base = Path(runs) / name / str(as_size(seed, "seed", minimum=0))
     checkpoint, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
-    with locked(base.with_suffix(".lock")):
+    chief = strategies.is_chief(strategy)
+    if strategy and folder is None:
+        folder = Path(runs) / "records"
+    with locked(base.with_suffix(".lock")) if chief else contextlib.nullcontext():
         split = split_data(recipe, seed)
-        model, batches, optimizer, loss = build(recipe, seed, split)
-        watch = Validation(recipe, split, best) if recipe.validation else None
+        model, batches, optimizer, loss = build(recipe, seed, split, strategy=strategy)
+        watch = Validation(recipe, split, best, chief) if recipe.validation else None
         deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
         history = training.train(model, batches, recipe.steps, optimizer, loss, checkpoint, CHECKPOINT_SECONDS, watch,
-                                 recipe.watch, functools.partial(should_stop, recipe, watch, deadline), progress)
+                                 recipe.watch, functools.partial(should_stop, recipe, watch, deadline), strategy,
+                                 progress)
+        if not chief:
+            return None
         ended = ending(recipe, history)
+        surrounds = surroundings(model, strategy)
+        if strategy:
+            weights = model.get_weights()
+            model, *_ = build(recipe, seed, split)
+            model.set_weights(weights)
         if watch:
             load_weights(model, best)
         started = time.monotonic()
@@ -217,7 +239,7 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, progress=True)
         record = {
             "name": name, "seed": seed, "configuration": records.configuration(name), "ended": ended,
             "steps": history.steps, "best_step": best_step(history) if watch else history.steps,
-            "data": split.describe(recipe.data), **surroundings(model),
+            "data": split.describe(recipe.data), **surrounds,
             records.TIMES: {"training": round(history.seconds, 1), "scoring": round(time.monotonic() - started, 1)},
             "first_losses": history.losses[:FIRST_STEPS], "curve": curve(history.losses),
             "validation": [[step, round(value, 6)] for step, value in history.watched],
@@ -276,14 +298,15 @@ def score(recipe, model, split, part, progress=False):
     return evaluation.score_tissue(probabilities, (cells > 0).astype(np.uint8), names)
 
 
-def surroundings(model):
-    """Where a run was made: precision, versions, processor and cores."""
+def surroundings(model, strategy=None):
+    """Where a run was made: precision, versions, processor, cores and replicas."""
     policy = model.layers[1].dtype_policy.name
     packages = ("tensorflow", "keras", "numpy", "scipy")
     return {"precision": "bfloat16" if "bfloat16" in policy else "float32",
             "versions": {"unet_tutorial": __version__, "python": platform.python_version(),
                          **{package: importlib.metadata.version(package) for package in packages}},
-            "processor": {"model": processor(), "cores": len(os.sched_getaffinity(0))}}
+            "processor": {"model": processor(), "cores": len(os.sched_getaffinity(0)),
+                          **({"replicas": strategies.replicas(strategy)} if strategy else {})}}
 
 
 def processor():
@@ -331,6 +354,10 @@ def _state(name, seed, arguments):
 
 
 def _run(arguments):
+    if arguments.budget is not None and arguments.strategy == "multiworker":
+        raise ValueError("--budget with --strategy multiworker: each machine has its own clock, and all must make the "
+                         "same steps; stop them by hand, and run again to go on")
+    strategy = strategies.make_strategy(arguments.strategy)
     pairs = recipes.runs_of(arguments.name)
     if arguments.seed is not None:
         pairs = list(dict.fromkeys((name, arguments.seed) for name, _ in pairs))
@@ -338,13 +365,20 @@ def _run(arguments):
         print(f"[{number}/{len(pairs)}] {name}, seed {seed}", flush=True)
         with contextlib.suppress(FileNotFoundError):
             record = records.read(name, seed, arguments.records)
-            if record["ended"] != "budget" and record["configuration"] == records.configuration(name):
+            if not strategy and record["ended"] != "budget" and record["configuration"] == records.configuration(name):
                 print(f"    has a record: {records.path_of(name, seed, arguments.records)}; delete it to run again")
                 continue
         try:
-            record = run(name, seed, arguments.budget, arguments.runs, arguments.records)
+            record = run(name, seed, arguments.budget, arguments.runs, arguments.records, strategy)
         except BlockingIOError:
             print("    is being run by another process")
+            continue
+        except (tf.errors.UnavailableError, tf.errors.AbortedError):
+            if arguments.strategy != "multiworker":
+                raise
+            print("    another worker was lost: starting again from the checkpoint", flush=True)
+            os.execv(sys.executable, sys.orig_argv)  # a broken cluster cannot be mended from inside
+        if record is None:
             continue
         print(f"    {record['steps']} steps, ended by {record['ended']}; {_headline(record)}", flush=True)
 
@@ -384,6 +418,7 @@ def main(arguments=None):
     command.add_argument("--seed", type=int, help="only this one")
     command.add_argument("--budget", type=float, metavar="MINUTES", help="of training, then score and record")
     command.add_argument("--runs", default=RUNS_FOLDER, help="folder of the checkpoints (%(default)s)")
+    command.add_argument("--strategy", choices=strategies.NAMES, help="all devices here, or the machines in TF_CONFIG")
     command.set_defaults(call=_run)
     command = commands.add_parser("check", help="compare the records with the recipes")
     command.add_argument("--rerun", metavar="NAME", help=f"repeat the first {FIRST_STEPS} steps, compare the losses")

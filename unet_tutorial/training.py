@@ -1,5 +1,6 @@
 """From slices to a trained net: tiles, the paper's recipe and a faster one, a loop that can be stopped and resumed."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import augmentation, geometry, losses
+from . import augmentation, geometry, losses, strategies
 from ._tensorflow import keras, tf
 from .checks import as_cells, as_image, as_positive, as_size, same_shape
 from .model import unet_depth, unet_padding
@@ -167,7 +168,7 @@ class History:
 
 
 def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, every=60.0, watch=None, watch_every=100,
-          stop=None, progress=True):
+          stop=None, strategy=None, progress=True):
     """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
 
     Parameters
@@ -191,7 +192,11 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         Called with (model, step) each `watch_every` steps; what it returns is kept in the history. With a checkpoint,
         these must be numbers, strings, or lists or dicts of them.
     stop : callable, optional
-        Called with the history before each step; training ends early where it returns True.
+        Called with the history before each step; training ends early where it returns True. It must decide alike on
+        every machine of a strategy.
+    strategy : tf.distribute.Strategy, optional
+        In whose scope the model was made (`strategies.make_strategy`). Each replica takes its share of every batch, so
+        the batches must be the same on every machine. Only the first one writes the checkpoint; all of them read it.
     progress : bool
         Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
 
@@ -210,7 +215,8 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     steps = as_size(steps, "steps", minimum=0)
     optimizer = optimizer or paper_optimizer()
     loss = loss or losses.weighted_cross_entropy
-    optimizer.build(model.trainable_variables)
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        optimizer.build(model.trainable_variables)
     history = History()
     if checkpoint:
         checkpoint = Path(checkpoint)
@@ -218,19 +224,20 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         if checkpoint.exists():
             history = _load(checkpoint, model, optimizer, batches)
 
-    @tf.function(autograph=False, reduce_retracing=True)
-    def step(images, labels, weights):
+    def update(images, labels, weights):
         with tf.GradientTape() as tape:
-            value = loss(labels, model(images, training=True), weights)
+            value = loss(labels, model(images, training=True), weights) / strategies.replicas(strategy)
         gradients = tape.gradient(value, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables))
         return value
 
+    step = strategies.compiled(strategy, update)
+    writes = checkpoint and strategies.is_chief(strategy)
     saved = before = time.monotonic()
     hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
     with tqdm(total=steps, initial=history.steps, disable=hidden, unit="step") as bar:
         while history.steps < steps and not (stop and stop(history)):
-            value = float(step(*(tf.constant(part) for part in next(batches))))
+            value = float(step(*strategies.share(strategy, next(batches))))
             if not np.isfinite(value):
                 without = f", without {checkpoint}" if checkpoint else ""
                 raise FloatingPointError(f"loss {value} at step {history.steps + 1}: the training diverged; start "
@@ -242,10 +249,12 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
             bar.set_postfix(loss=f"{np.mean(history.losses[-20:]):.3f}", refresh=False)
             now = time.monotonic()
             history.seconds, before = history.seconds + now - before, now
-            if checkpoint and now - saved > every:
+            if writes and now - saved > every:
                 _save(checkpoint, model, optimizer, batches, history)
-                saved = before = time.monotonic()
-    if checkpoint:
+                step = strategies.compiled(strategy, update)
+    writes = checkpoint and strategies.is_chief(strategy)
+    saved = before = time.monotonic()
+    if writes:
         _save(checkpoint, model, optimizer, batches, history)
     return history
 
