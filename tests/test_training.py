@@ -569,3 +569,12 @@ def test_training_ends_where_it_is_told_to_and_adds_up_its_seconds(tmp_path, mon
     assert history.steps == 3 and history.seconds == 6
     history = training.train(model, tiles, 8, checkpoint=tmp_path / "run.npz", stop=lambda past: past.steps == 5)
     assert history.steps == 5 and history.seconds == 10
+
+
+def test_checkpoints_keep_their_distance(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "time", Clock(1))
+    saved, save = [], training._save
+    monkeypatch.setattr(training, "_save", lambda *state: (saved.append(state[-1].steps), save(*state)))
+    model = tiny_unet()
+    training.train(model, batches(model), 10, checkpoint=tmp_path / "run.npz", every=2.5)
+    assert saved == [3, 6, 9, 10]

@@ -251,9 +251,7 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
             history.seconds, before = history.seconds + now - before, now
             if writes and now - saved > every:
                 _save(checkpoint, model, optimizer, batches, history)
-                step = strategies.compiled(strategy, update)
-    writes = checkpoint and strategies.is_chief(strategy)
-    saved = before = time.monotonic()
+                saved = before = time.monotonic()
     if writes:
         _save(checkpoint, model, optimizer, batches, history)
     return history
