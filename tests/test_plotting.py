@@ -375,3 +375,22 @@ def test_curves_are_smoothed_and_survive_nan():
 def test_curves_are_refused(histories, options, message):
     with pytest.raises(ValueError, match=message):
         plotting.curves(histories, **options)
+
+
+def test_dots_show_every_value_and_the_mean():
+    groups = {"with": [0.9, 0.8, 0.7], "without": [0.5]}
+    ax = plotting.dots(groups, xlabel="score", digits=2)
+    drawn = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [line.get_xdata().tolist() for line in drawn] == [[0.9, 0.8, 0.7], [0.5]]
+    assert [set(line.get_ydata()) for line in drawn] == [{0}, {1}]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["with", "without"]
+    assert {"0.80", "0.50", "mean"} <= {text.get_text() for text in ax.texts}
+    assert ax.get_ylim()[0] > ax.get_ylim()[1] and ax.get_xlabel() == "score"
+    means = [line.get_xdata()[0] for line in ax.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2]
+    assert any(np.isclose(mean, 0.8) for mean in means)
+
+
+@pytest.mark.parametrize("groups", [{}, {"a": []}, {"a": [np.nan]}, {"a": ["1"]}, {"a": [[1.0]]}])
+def test_dots_refuse(groups):
+    with pytest.raises(ValueError, match="group"):
+        plotting.dots(groups)

@@ -1,4 +1,4 @@
-"""Learning curves that name themselves: no legend to look up, and readable in grey."""
+"""Curves and rows of dots that name themselves: no legend to look up, and readable in grey."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.optimize import isotonic_regression
 
 from .checks import as_size
-from .style import COLOURS
+from .style import COLOURS, WIDTH
 
 
 def curves(histories, ax=None, xlabel="step", ylabel="loss", log=False, smooth=1):
@@ -51,6 +51,46 @@ def curves(histories, ax=None, xlabel="step", ylabel="loss", log=False, smooth=1
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     ax.margins(x=0.01)
     _name_ends(ax, ends)
+    return ax
+
+
+def dots(groups, ax=None, xlabel="score", digits=3):
+    """Draw groups of repeated measurements, a row each: every value a dot, their mean a bar with its number.
+
+    Parameters
+    ----------
+    groups : dict of str to sequence of float
+        Name of a row to its values, one a seed; the first row is on top.
+    ax : matplotlib Axes, optional
+    xlabel : str
+    digits : int
+        Decimals of the printed means.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        No group, or a group that is empty or holds anything but finite numbers.
+    """
+    if not groups:
+        raise ValueError("groups: empty; give at least one row as name: values")
+    ax = ax or plt.subplots(figsize=(WIDTH, 0.9 + 0.36 * len(groups)))[1]
+    for row, (name, values) in enumerate(groups.items()):
+        values = np.asarray(values)
+        if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise ValueError(f"group {name!r} of {values.tolist()!r}: must be a list of at least one finite number")
+        ax.plot([values.min(), values.max()], [row, row], color=COLOURS["copy"], linewidth=1, zorder=1)
+        ax.plot(values, np.full(len(values), row), "o", color=COLOURS["conv"], markersize=6.5, alpha=0.75, zorder=2)
+        ax.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=COLOURS["ink"], zorder=3)
+        ax.annotate(f"{values.mean():.{digits}f}", (1.02, row), xycoords=("axes fraction", "data"), va="center")
+    ax.set(xlabel=xlabel, yticks=range(len(groups)), yticklabels=list(groups), ylim=(len(groups) - 0.5, -0.6))
+    ax.annotate("mean", (1.02, 1), xycoords="axes fraction", va="bottom", color=COLOURS["copy"])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.margins(x=0.06)
     return ax
 
 

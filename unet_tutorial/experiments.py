@@ -22,7 +22,7 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
-from . import __version__, datasets, evaluation, losses, recipes, records, strategies, training
+from . import __version__, datasets, evaluation, losses, pretrained, recipes, records, strategies, training
 from ._tensorflow import keras, tf
 from .archives import DataUnavailable
 from .checks import as_positive, as_size
@@ -162,17 +162,16 @@ class Validation:
 
 
 def save_weights(model, path):
-    """Save the weights as float32 arrays in an .npz, as a whole or not at all."""
+    """Save the weights in an .npz file under the names of their layers, as a whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     with open(partial, "wb") as file:
-        np.savez(file, **{f"{index:03d}": np.asarray(weight) for index, weight in enumerate(model.get_weights())})
+        np.savez(file, **{weight.path: np.asarray(weight) for weight in model.weights})
     os.replace(partial, path)
 
 
-def load_weights(model, path):
-    """Take the weights that `save_weights` saved."""
-    with np.load(path, allow_pickle=False) as saved:
-        model.set_weights([saved[name] for name in sorted(saved.files)])
+def digest(model):
+    """Checksum of all weights, by which a file of weights and a record know each other."""
+    return pretrained.digest({weight.path: np.asarray(weight) for weight in model.weights})
 
 
 def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None, progress=True):
@@ -233,7 +232,7 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
             model, *_ = build(recipe, seed, split)
             model.set_weights(weights)
         if watch:
-            load_weights(model, best)
+            pretrained.load_weights(model, best)
         started = time.monotonic()
         scores = {part: score(recipe, model, split, part, progress) for part in ("chosen_on", "held_out")}
         record = {
@@ -244,7 +243,7 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
             "first_losses": history.losses[:FIRST_STEPS], "curve": curve(history.losses),
             "validation": [[step, round(value, 6)] for step, value in history.watched],
             "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
-            "held_out": scores["held_out"]}
+            "held_out": scores["held_out"], **({"weights": digest(model)} if watch else {})}
         records.write(record, folder)
         if ended != "budget":
             save_weights(model, base.with_suffix(".weights.npz"))
@@ -425,6 +424,7 @@ def main(arguments=None):
     command.add_argument("--seed", type=int, help="only this one")
     command.set_defaults(call=_check)
     parsed = parser.parse_args(arguments)
+    tf.get_logger().setLevel("ERROR")  # many trainings in one process make it complain of retracing
     try:
         return parsed.call(parsed) or 0
     except (ValueError, FileNotFoundError, FloatingPointError, DataUnavailable) as error:

@@ -6,15 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 
-from .charts import curves
+from .charts import curves, dots
 from .checks import as_image, as_label, as_positive, as_size, same_shape
 from .drawing import cover, draw_unet
 from .overlays import as_grey, blend, mark_errors, paint_cells, within_one
 from .style import COLOURS, PANEL, WIDTH, save_figure, use_style
 
-__all__ = ["COLOURS", "blend", "confusion_overlay", "cover", "curves", "displacement_grid", "draw_unet", "feature_maps",
-           "mark_errors", "overlay", "paint_cells", "save_figure", "show_cells", "show_image", "show_label",
-           "show_probability", "show_row", "use_style", "weights_map", "WIDTH"]
+__all__ = ["COLOURS", "blend", "confusion_overlay", "cover", "curves", "displacement_grid", "dots", "draw_unet",
+           "feature_maps", "mark_errors", "overlay", "paint_cells", "save_figure", "show_cells", "show_image",
+           "show_label", "show_probability", "show_row", "use_style", "weights_map", "WIDTH"]
 
 
 def show_image(image, ax=None, title=None):

@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from . import recipes
+from . import evaluation, recipes
 
 FOLDER = Path(__file__).parent / "records"
 TIMES = "seconds"  # the one entry that differs between two runs of one seed on one machine
@@ -47,6 +47,36 @@ def write(record, folder=None):
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def score(record, name, threshold="chosen"):
+    """One score of a record over its held-out slices together.
+
+    Parameters
+    ----------
+    record : dict
+    name : str
+        A score that the record holds, for example "v_rand_thinned".
+    threshold : {"chosen", "best"}
+        The best one on training slices, or the best one on the held-out slices themselves: the challenge's own way.
+
+    Returns
+    -------
+    float
+    """
+    if threshold not in ("chosen", "best"):
+        raise ValueError(f"threshold {threshold!r}: must be 'chosen' or 'best'")
+    level = evaluation.best_level(record["chosen_on" if threshold == "chosen" else "held_out"], name)
+    return record["held_out"]["all"][name][level]
+
+
+def scores(experiment, name, threshold="chosen", folder=None):
+    """A score of all runs of an experiment: label of the arm to a list, one value a seed."""
+    known = recipes.EXPERIMENTS
+    if experiment not in known:
+        raise ValueError(f"experiment {experiment!r}: is not known; choose one of {', '.join(known)}")
+    return {label: [score(read(run, seed, folder), name, threshold) for seed in known[experiment].seeds]
+            for label, run in known[experiment].arms.items()}
 
 
 def configuration(run):

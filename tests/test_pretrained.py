@@ -1,0 +1,69 @@
+"""Laws of the network that comes with the package: it is the one of its record, small, and not pickled."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from unet_tutorial import datasets, metrics, pretrained, records
+from unet_tutorial.model import build_unet
+from unet_tutorial.tiling import predict_tiled
+
+
+@pytest.fixture(scope="module")
+def net():
+    return pretrained.small_unet()
+
+
+def test_its_weights_are_those_of_its_record(net):
+    weights = {weight.path: np.asarray(weight) for weight in net.weights}
+    assert pretrained.digest(weights) == records.read("small")["weights"]
+    assert net.count_params() == 120_690
+
+
+def test_the_file_is_small_and_holds_float32_arrays_only():
+    assert pretrained.SMALL.stat().st_size < 4_000_000
+    with zipfile.ZipFile(pretrained.SMALL) as archive:
+        assert all(name.endswith(".npy") for name in archive.namelist())
+    with np.load(pretrained.SMALL, allow_pickle=False) as saved:
+        assert {array.dtype for array in saved.values()} == {np.dtype(np.float32)}
+
+
+def test_it_finds_membranes_that_it_has_never_seen(net):
+    images, labels, *_ = datasets.synthetic_em(1, size=256)
+    probability = predict_tiled(net, images[0])[..., 1]
+    untrained = predict_tiled(build_unet((None, None, 1), base_filters=8, depth=3), images[0])[..., 1]
+    trained = metrics.best_threshold(metrics.v_rand, probability, labels[0], thin=True)[1]
+    assert trained > 0.5 and trained > metrics.best_threshold(metrics.v_rand, untrained, labels[0], thin=True)[1] + 0.3
+
+
+def test_the_sides_may_be_fixed(net):
+    fixed = pretrained.small_unet((188, 188, 1))
+    image = np.random.default_rng(0).random((188, 188), dtype=np.float32)
+    assert fixed.output_shape == (None, 100, 100, 2)
+    np.testing.assert_allclose(predict_tiled(fixed, image), predict_tiled(net, image, tile=188), atol=1e-5)
+
+
+def test_weights_of_another_network_are_refused(net):
+    with pytest.raises(ValueError, match=r"small.npz: do not fit this model, first at bottom_conv1/bias: \(64,\)"):
+        pretrained.load_weights(build_unet((None, None, 1), base_filters=4, depth=3), pretrained.SMALL)
+
+
+def test_the_digest_sees_names_and_numbers():
+    arrays = {"a": np.zeros(2, np.float32), "b": np.ones(2, np.float32)}
+    first = pretrained.digest(arrays)
+    assert first == pretrained.digest(dict(reversed(arrays.items())))
+    assert first != pretrained.digest({"a": arrays["b"], "b": arrays["a"]})
+    assert first != pretrained.digest({"c": arrays["a"], "b": arrays["b"]})
+
+
+def test_the_card_says_data_terms_metrics_and_limits():
+    card = pretrained.CARD.read_text(encoding="utf-8")
+    for heading in ("## Data and terms", "## How it was trained", "## Scores", "## Limits"):
+        assert heading in card
+    assert "non-commercial" in card and "10.1371/journal.pbio.1000502" in card
+    record = records.read("small")
+    for score in ("v_rand_thinned", "v_info_thinned", "rand_error", "pixel_error", "warping_error"):
+        for way in ("chosen", "best"):
+            value = records.score(record, score, way)
+            assert (f"{value:.6f}" if score == "warping_error" else f"{value:.4f}") in card, (score, way)
