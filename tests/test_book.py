@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tools import ledger, notebooks, text
+from unet_tutorial import recipes
 from tools.book import Book
 
 BOOK = Book()
@@ -140,6 +141,7 @@ def test_each_claim_names_code_and_tests_that_exist(path):
         for name in row.tests:
             file, _, function = name.partition("::")
             assert f"def {function}(" in (BOOK.root / "tests" / file).read_text(), name
+        assert set(row.records) <= set(recipes.EXPERIMENTS), row
 
 
 @each_chapter

@@ -19,7 +19,7 @@ ECHO = """
 import json, os, sys
 told = [os.environ.get("TF_CONFIG"), os.environ["CUDA_VISIBLE_DEVICES"], json.loads(sys.argv[1])]
 print("words that are not the report", file=sys.stderr)
-print(json.dumps({"seconds": [1, 9, 2], "losses": told, "weights": 5}))
+print(json.dumps({"seconds": [1, 9, 2], "losses": told, "weights": 5, "digest": "a"}))
 """
 ONE_DIES = """
 import json, os, pathlib, sys, time
@@ -50,6 +50,7 @@ def test_two_workers_make_the_same_steps_as_one_with_the_tiles_of_both():
     two = cluster.local_workers(2, steps=2, **TINY)
     alone = cluster.local_workers(2, steps=2, batch_size=2, exchange=False, **TINY)
     assert two.losses[0] == two.losses[1] and alone.losses[0] == alone.losses[1]
+    assert two.digests[0] == two.digests[1]  # the copies of the network are still one
     np.testing.assert_allclose(two.losses[0], alone.losses[0], rtol=1e-4)
     assert len(two.losses[0]) == cluster.WARM_UP + 2 and len(set(two.losses[0])) == cluster.WARM_UP + 2
     assert len(two.seconds) == 2 and min(two.seconds) > 0

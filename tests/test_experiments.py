@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unet_tutorial import datasets, experiments, pretrained, recipes, records
+from unet_tutorial import datasets, experiments, pretrained, recipes, records, training
 from unet_tutorial._tensorflow import keras
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,8 +115,15 @@ def kill(*processes):
         process.stdout.close()
 
 
+def count_batches(monkeypatch):
+    """A list that grows by one with each batch that is made."""
+    drawn, make = [], training.TileBatches.__next__
+    monkeypatch.setattr(training.TileBatches, "__next__", lambda self: (drawn.append(1), make(self))[1])
+    return drawn
+
+
 @pytest.mark.parametrize("name", ["tiny", "watched"])
-def test_a_killed_run_goes_on_to_the_same_record(tmp_path, name):
+def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch, name):
     process, checkpoint = start(tmp_path, "run", name), tmp_path / "runs" / name / "0.npz"
     try:
         wait_for_steps(process, checkpoint, 7)
@@ -123,15 +131,21 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, name):
         kill(process)
     assert not list((tmp_path / "records").rglob("*.json"))
     with np.load(checkpoint) as saved:
-        assert 7 <= len(json.loads(str(saved["story"]))["losses"]) < 30
-    assert without_times(run(tmp_path, name)) == without_times(run(tmp_path / "unbroken", name))
+        made = len(json.loads(str(saved["story"]))["losses"])
+    assert 7 <= made < 30
+    drawn = count_batches(monkeypatch)
+    resumed = run(tmp_path, name)
+    assert len(drawn) == 30 - made
+    assert without_times(resumed) == without_times(run(tmp_path / "unbroken", name))
 
 
-def test_a_spent_budget_leaves_a_record_that_says_so_and_a_checkpoint_to_go_on(tmp_path):
+def test_a_spent_budget_leaves_a_record_that_says_so_and_a_checkpoint_to_go_on(tmp_path, monkeypatch):
     record = run(tmp_path, "watched", budget=1e-6)
     assert record["ended"] == "budget" and record["steps"] == 5
     assert (tmp_path / "runs" / "watched" / "0.npz").is_file()
+    drawn = count_batches(monkeypatch)
     finished = run(tmp_path, "watched")
+    assert len(drawn) == 25
     assert finished["ended"] == "steps" and finished["steps"] == 30
     assert without_times(finished) == without_times(run(tmp_path / "unbroken", "watched"))
     assert not (tmp_path / "runs" / "watched" / "0.npz").exists()
@@ -196,7 +210,8 @@ def test_touching_cells_are_opened_for_training_and_whole_for_scoring(monkeypatc
 
 @pytest.mark.parametrize("change", [{"initializer": "normal 0.01"}, {"output": "sigmoid", "padding": "same"},
                                     {"optimizer": "sgd", "momentum": 0.9}, {"weights": "balance"},
-                                    {"weights": "none", "augment": None}, {"skips": False}, {"rotations": 2}])
+                                    {"weights": "none", "augment": None}, {"skips": False}, {"rotations": 2},
+                                    {"precision": "bfloat16"}])
 def test_every_kind_of_recipe_runs(tmp_path, monkeypatch, change):
     monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, steps=2, **change))
     record = run(tmp_path)
@@ -265,6 +280,37 @@ def test_mistakes_are_named(tmp_path, capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_recipe_is_not_gone_on_with(tmp_path, monkeypatch):
+    assert run(tmp_path, "watched", budget=1e-6)["ended"] == "budget"
+    monkeypatch.setitem(recipes.RUNS, "watched", dataclasses.replace(STEPS_WITH_VALIDATION, learning_rate=0.5))
+    with pytest.raises(ValueError, match="0.npz: belongs to .*0.001.*, not to .*0.5"):
+        run(tmp_path, "watched")
+
+
+def test_a_diverging_run_does_not_keep_the_others_from_running(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, optimizer="sgd", learning_rate=1e30))
+    assert command(tmp_path, "run", "both", "--seed", "0") == 1
+    out = capsys.readouterr().out
+    assert "diverged" in out and "watched, seed 0\n    30 steps, ended by steps" in out
+
+
+def test_a_seed_of_no_experiment_needs_a_folder_of_its_own(tmp_path, capsys):
+    assert experiments.main(["run", "tiny", "--seed", "7", "--runs", str(tmp_path)]) == 2
+    assert "seed 7: belongs to no experiment with tiny" in capsys.readouterr().err
+    assert command(tmp_path, "run", "tiny", "--seed", "7") == 0
+    assert command(tmp_path, "check", "--rerun", "tiny", "--seed", "5") == 2
+
+
+def test_cells_that_touch_are_trained_on_and_scored(tmp_path, monkeypatch):
+    _, labels, cells = datasets.synthetic_cells(3, size=96, seed=1)
+    part = datasets.AnnotatedCells("made", labels.astype(float), labels, cells, ("0", "1", "2"))
+    monkeypatch.setattr(datasets, "load_phase_contrast", lambda: datasets.PhaseContrast(part, part))
+    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, data="phase_contrast", slices=3, steps=2))
+    record = run(tmp_path)
+    assert set(record["held_out"]["all"]) == {"seg", "iou", "merged_cells"}
+    assert list(record["held_out"]["slices"]) == ["3", "4", "5"]
+
+
 def test_missing_data_are_named(tmp_path, capsys, monkeypatch):
     def missing():
         raise datasets.DataUnavailable("get it there")
@@ -287,11 +333,9 @@ def test_a_record_is_never_half_written(tmp_path, monkeypatch):
 
 def cluster(tmp_path, name):
     """Two workers on this machine that train one network."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0)), second.bind(("127.0.0.1", 0))
+        ports = [free.getsockname()[1] for free in (first, second)]
     workers = [f"127.0.0.1:{port}" for port in ports]
 
     def worker(index):
@@ -330,7 +374,9 @@ def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(t
     finally:
         kill(*processes)
     assert "another worker was lost: starting again from the checkpoint" in texts[1 - lost]
-    assert made < 100 and records.read("long", 0, tmp_path / "records")["steps"] == 100
+    gone_on = re.findall(r"goes on after step (\d+)", texts[0] + texts[1])
+    assert gone_on and all(int(step) >= made for step in gone_on)
+    assert records.read("long", 0, tmp_path / "records")["steps"] == 100
     whole = cluster(tmp_path / "unbroken", "long")
     processes = [whole(0), whole(1)]
     try:

@@ -48,6 +48,11 @@ def test_one_device_mirrored_computes_what_no_strategy_computes():
     assert values == [5.0, 5.0] and strategies.replicas(strategy) == 1 and strategies.is_chief(strategy)
 
 
+def test_machines_agree_on_one_number():
+    strategy = strategies.make_strategy("mirrored")
+    assert strategies.agree(strategy, 7) and strategies.agree(None, 7)
+
+
 @pytest.mark.parametrize("task_id, chief", [(0, True), (None, True), (1, False)])
 def test_only_the_first_worker_is_the_chief(task_id, chief):
     cluster = types.SimpleNamespace(cluster_resolver=types.SimpleNamespace(task_id=task_id))
@@ -55,7 +60,9 @@ def test_only_the_first_worker_is_the_chief(task_id, chief):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"cluster": {"worker": ["a:1"]}}), json.dumps(
-    {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}})])
+    {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}), json.dumps(
+    {"cluster": {"worker": ["a:1"], "chief": ["b:1"]}, "task": {"type": "worker", "index": 0}}), json.dumps(
+    {"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}})])
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG .*an index of its own"):

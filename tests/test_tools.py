@@ -145,12 +145,17 @@ def test_the_paragraph_below_a_figure_becomes_its_caption():
 
 def test_the_ledger_reads_the_tables_of_the_chapters(root):
     path = root / "book/one.ipynb"
-    head = "## Claims checked here\n\n| Claim | Section | Code | Test |\n|---|---|---|---|\n"
-    save(root, ("markdown", head + "| All is 42 | 2 | `used.f` | `test_a.py::test_b` |"))
-    row, = ledger.rows(path)
+    head = "## Claims checked here\n\n| Claim | Section | Code | Test | Record |\n|---|---|---|---|---|\n"
+    save(root, ("markdown", head + "| All is 42 | 2 | `used.f` | `test_a.py::test_b` | skips, paper |\n"
+                                   "| None is 7 | - | `f` | `t` | - |"))
+    row, bare = ledger.rows(path)
     assert (row.claim, row.section, row.code, row.tests) == ("All is 42", "2", ("used.f",), ("test_a.py::test_b",))
-    assert "| All is 42 | 2 | [One](one.ipynb) | `used.f` | `test_a.py::test_b` |" in ledger.table([path])
-    for bad in (head, head + "| All | | `a` | `b` |"):
+    assert row.records == ("skips", "paper") and bare.records == ()
+    table = ledger.table([path])
+    assert ("| All is 42 | 2 | [One](one.ipynb) | `used.f` | `test_a.py::test_b` | [skips](records.md#skips), "
+            "[paper](records.md#paper) |") in table
+    assert "| `f` | `t` | - |" in table
+    for bad in (head, head + "| All | | `a` | `b` | - |", head + "| All | 2 | `a` | `b` |"):
         save(root, ("markdown", bad))
         with pytest.raises(ValueError, match="one.ipynb"):
             ledger.rows(path)

@@ -571,6 +571,15 @@ def test_training_ends_where_it_is_told_to_and_adds_up_its_seconds(tmp_path, mon
     assert history.steps == 5 and history.seconds == 10
 
 
+def test_a_checkpoint_of_another_identity_is_refused(tmp_path):
+    path, model = tmp_path / "run.npz", tiny_unet()
+    training.train(model, batches(model), 2, checkpoint=path, identity={"rate": (0.1, 2)})
+    assert training.train(model, batches(model), 2, checkpoint=path, identity={"rate": [0.1, 2]}).steps == 2
+    for other in ({"rate": [0.2, 2]}, None):
+        with pytest.raises(ValueError, match="belongs to .*0.1.*, not to .*; delete it or name another file"):
+            training.train(model, batches(model), 2, checkpoint=path, identity=other)
+
+
 def test_checkpoints_keep_their_distance(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "time", Clock(1))
     saved, save = [], training._save

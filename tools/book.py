@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from nbclient.exceptions import CellExecutionError
 
-from . import ledger, links, notebooks, text
+from . import evidence, ledger, links, notebooks, text
 
 SYNTHETIC = "synthetic"
 VERSIONS = ("tensorflow", "keras", "numpy", "scipy", "matplotlib", "jupyter-book", "sphinx", "myst-nb", "nbval")
@@ -90,6 +90,11 @@ class Book:
                 files[path.relative_to(self.root)] = path.read_bytes()
         replace(files, Path("book/build.md"), "<!-- run times -->", run_times(times))
         replace(files, Path("book/ledger.md"), "<!-- ledger -->", lambda: ledger.table(self.chapters()))
+        if Path("book/records.md") in files:
+            folder = self.root / "unet_tutorial" / "records"
+            replace(files, Path("book/records.md"), "<!-- records -->", lambda: evidence.page(folder))
+            files |= {Path("book/records") / path.relative_to(folder): path.read_bytes()
+                      for path in folder.rglob("*.json")}
         write_changed(files, self.stage, keep=("conf.py",))
         return times
 

@@ -1,7 +1,8 @@
 """Gathers the claims that the chapters check into one table.
 
-Each chapter ends with a section "Claims checked here" that holds a table with the columns Claim, Section, Code, Test.
-Those tables are the only source; this module reads them.
+Each chapter ends with a section "Claims checked here" that holds a table with the columns Claim, Section, Code, Test,
+Record. The last names experiments whose records show what the code does on real data, or is a dash. Those tables are
+the only source; this module reads them.
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from . import notebooks
 
 HEADING = "## Claims checked here"
-COLUMNS = ["Claim", "Section", "Code", "Test"]
+COLUMNS = ["Claim", "Section", "Code", "Test", "Record"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Row:
     section: str
     code: tuple
     tests: tuple
+    records: tuple
 
 
 def rows(path):
@@ -34,10 +36,11 @@ def rows(path):
         raise ValueError(f"{path.name}: the table of claims must have the columns {COLUMNS} and a row")
     found = []
     for fields in table[2:]:
-        if len(fields) != 4 or not all(fields):
-            raise ValueError(f"{path.name}: the row {fields} must fill the four columns")
-        found.append(Row(path.stem, fields[0], fields[1], *(tuple(re.findall(r"`([^`]+)`", field))
-                                                          for field in fields[2:])))
+        if len(fields) != len(COLUMNS) or not all(fields):
+            raise ValueError(f"{path.name}: the row {fields} must fill the {len(COLUMNS)} columns")
+        code, tests = (tuple(re.findall(r"`([^`]+)`", field)) for field in fields[2:4])
+        experiments = () if fields[4] == "-" else tuple(name.strip() for name in fields[4].split(","))
+        found.append(Row(path.stem, fields[0], fields[1], code, tests, experiments))
     return found
 
 
@@ -48,9 +51,10 @@ def title(stem):
 
 def table(paths):
     """The ledger as Markdown: every claim of every chapter, in the order of the book."""
-    lines = ["| Claim | Section | Chapter | Code | Test |", "|---|---|---|---|---|"]
+    lines = ["| Claim | Section | Chapter | Code | Test | Record |", "|---|---|---|---|---|---|"]
     for path in paths:
         lines += [f"| {row.claim} | {row.section} | [{title(row.chapter)}]({row.chapter}.ipynb) "
-                  f"| {', '.join(f'`{name}`' for name in row.code)} | {', '.join(f'`{name}`' for name in row.tests)} |"
+                  f"| {', '.join(f'`{name}`' for name in row.code)} | {', '.join(f'`{name}`' for name in row.tests)} "
+                  f"| {', '.join(f'[{name}](records.md#{name})' for name in row.records) or '-'} |"
                   for row in rows(path)]
     return "\n".join(lines)

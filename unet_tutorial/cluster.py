@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import geometry, strategies, training
+from . import geometry, pretrained, strategies, training
 from .checks import as_positive, as_size
 from .model import build_unet
 
@@ -28,12 +28,14 @@ WARM_UP = 3  # steps that are not timed: TensorFlow makes its graph in the first
 class Measurement:
     """What the workers report: an entry each for the median seconds of a step, the losses, the core (None: any).
 
-    `gradient_bytes` is the size of the gradients that a worker makes in a step: 4 bytes a weight.
+    `digests` are checksums of the weights that each worker ended with. `gradient_bytes` is the size of the gradients
+    that a worker makes in a step: 4 bytes a weight.
     """
 
     seconds: tuple
     losses: tuple
     cores: tuple
+    digests: tuple
     gradient_bytes: int
 
     @property
@@ -97,7 +99,8 @@ def local_workers(count, steps=10, filters=8, depth=3, tile=140, batch_size=1, e
         _wait(processes, [words for _, words in files], limit)
         reports = [json.loads(report.read_text()) for report, _ in files]
     return Measurement(tuple(float(np.median(report["seconds"])) for report in reports),
-                       tuple(report["losses"] for report in reports), cores, 4 * reports[0]["weights"])
+                       tuple(report["losses"] for report in reports), cores,
+                       tuple(report["digest"] for report in reports), 4 * reports[0]["weights"])
 
 
 def _cluster(count):
@@ -135,7 +138,8 @@ def work(steps, filters, depth, tile, batch_size):
                              stop=lambda _: times.append(time.perf_counter()))  # called before each step
     times.append(time.perf_counter())
     print(json.dumps({"seconds": np.diff(times)[WARM_UP:].tolist(), "losses": history.losses,
-                      "weights": model.count_params()}))
+                      "weights": model.count_params(),
+                      "digest": pretrained.digest({weight.path: np.asarray(weight) for weight in model.weights})}))
 
 
 def noise(model, batch_size):

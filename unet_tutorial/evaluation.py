@@ -7,6 +7,7 @@ from .checks import as_cells
 
 LEVELS = metrics.THRESHOLDS[:-1]  # ten: at a threshold of 1 nothing is cell
 SMALLEST_IS_BEST = ("pixel_error", "rand_error", "warping_error", "merged_cells")
+GUIDES = {"warping_error": "v_rand_thinned", "merged_cells": "seg"}  # a blank prediction would win these
 
 
 def score_tissue(probabilities, labels, names, thresholds=LEVELS):
@@ -79,7 +80,14 @@ def score_cells(probabilities, cells, names, thresholds=LEVELS):
 
 
 def best_level(scores, score):
-    """Position of the best threshold of a score over all slices together; the first, if several are as good."""
+    """Position of the best threshold of a score over all slices together; the first, if several are as good.
+
+    A blank prediction splits and merges nothing, so the warping error and the merged cells are taken where V_Rand after
+    thinning, and SEG, are best.
+    """
+    score = GUIDES.get(score, score)
+    if score not in scores["all"]:
+        raise ValueError(f"score {score!r}: is not in the record; it holds {', '.join(scores['all'])}")
     values = scores["all"][score]
     return values.index(min(values) if score in SMALLEST_IS_BEST else max(values))
 

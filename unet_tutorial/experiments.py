@@ -11,10 +11,12 @@ import fcntl
 import functools
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import sys
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +57,7 @@ class Split:
         return self.images[numbers], self.cells[numbers], self.targets[numbers]
 
     def describe(self, name):
-        """The entry of a record: the parts, and the checksums of all voxels, grey values and ids as bytes."""
+        """The entry of a record: the parts, and the checksums of all voxels, grey values and ids modulo 256."""
         sums = {kind: hashlib.sha256(np.rint(voxels * scale).astype(np.uint8).tobytes()).hexdigest()
                 for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))}
         parts = {part: list(getattr(self, part)) for part in ("train", "validation", "chosen_on", "held_out")}
@@ -183,8 +185,8 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
         Of a run in `recipes.RUNS`.
     seed : int
     budget : float, optional
-        Minutes of training, in this sitting. When they are spent, the network is scored as it is and the record says
-        so; the next call goes on.
+        Minutes of training, in this sitting; at least until the first look at the validation loss. When they are spent,
+        the network is scored as it is and the record says so; the next call goes on.
     runs, folder : str or Path
         Where checkpoints and records lie. With a strategy the records lie in a folder `records` in `runs` unless
         `folder` is given: more replicas make larger batches, and that is another experiment.
@@ -195,7 +197,7 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
     Returns
     -------
     dict
-        The record. It is written as a whole; two runs of one seed on one machine differ in "seconds" only. None on
+        The record. Processor and versions are those of the last sitting. It is written as a whole; two runs of one seed on one machine differ in "seconds" only. None on
         every machine of a strategy but the first, which scores and writes.
 
     Raises
@@ -210,8 +212,10 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
     if name not in recipes.RUNS:
         raise ValueError(f"run {name!r}: is not known; choose one of {', '.join(recipes.RUNS)}")
     recipe = recipes.RUNS[name]
-    base = Path(runs) / name / str(as_size(seed, "seed", minimum=0))
+    count = strategies.replicas(strategy)
+    base = Path(runs) / name / f"{as_size(seed, 'seed', minimum=0)}{f'-x{count}' if strategy else ''}"
     checkpoint, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
+    identity = {"name": name, "seed": seed, "replicas": count, **records.configuration(name)}
     chief = strategies.is_chief(strategy)
     if strategy and folder is None:
         folder = Path(runs) / "records"
@@ -219,10 +223,13 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
         split = split_data(recipe, seed)
         model, batches, optimizer, loss = build(recipe, seed, split, strategy=strategy)
         watch = Validation(recipe, split, best, chief) if recipe.validation else None
+        if checkpoint.exists():
+            with contextlib.suppress(ValueError, KeyError, zipfile.BadZipFile), np.load(checkpoint) as saved:
+                print(f"    goes on after step {len(json.loads(str(saved['story']))['losses'])}", flush=True)
         deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
         history = training.train(model, batches, recipe.steps, optimizer, loss, checkpoint, CHECKPOINT_SECONDS, watch,
                                  recipe.watch, functools.partial(should_stop, recipe, watch, deadline), strategy,
-                                 progress)
+                                 identity, progress)
         if not chief:
             return None
         ended = ending(recipe, history)
@@ -244,9 +251,9 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
             "validation": [[step, round(value, 6)] for step, value in history.watched],
             "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
             "held_out": scores["held_out"], **({"weights": digest(model)} if watch else {})}
+        save_weights(model, base.with_suffix(".weights.npz"))
         records.write(record, folder)
         if ended != "budget":
-            save_weights(model, base.with_suffix(".weights.npz"))
             for path in (checkpoint, best):
                 path.unlink(missing_ok=True)
     return record
@@ -304,8 +311,13 @@ def surroundings(model, strategy=None):
     return {"precision": "bfloat16" if "bfloat16" in policy else "float32",
             "versions": {"unet_tutorial": __version__, "python": platform.python_version(),
                          **{package: importlib.metadata.version(package) for package in packages}},
-            "processor": {"model": processor(), "cores": len(os.sched_getaffinity(0)),
+            "processor": {"model": processor(), "cores": cores(),
                           **({"replicas": strategies.replicas(strategy)} if strategy else {})}}
+
+
+def cores():
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def processor():
@@ -356,21 +368,29 @@ def _run(arguments):
     if arguments.budget is not None and arguments.strategy == "multiworker":
         raise ValueError("--budget with --strategy multiworker: each machine has its own clock, and all must make the "
                          "same steps; stop them by hand, and run again to go on")
-    strategy = strategies.make_strategy(arguments.strategy)
     pairs = recipes.runs_of(arguments.name)
     if arguments.seed is not None:
         pairs = list(dict.fromkeys((name, arguments.seed) for name, _ in pairs))
+        unknown = sorted(set(pairs) - set(recipes.runs_of("all")))
+        if unknown and not arguments.records:
+            raise ValueError(f"seed {arguments.seed}: belongs to no experiment with {unknown[0][0]}; give --records a "
+                             "folder of your own, so that the book's records stay complete")
+    strategy = strategies.make_strategy(arguments.strategy)
+    folder = arguments.records or (Path(arguments.runs) / "records" if strategy else None)
+    undone = 0
     for number, (name, seed) in enumerate(pairs, 1):
         print(f"[{number}/{len(pairs)}] {name}, seed {seed}", flush=True)
         with contextlib.suppress(FileNotFoundError):
-            record = records.read(name, seed, arguments.records)
-            if not strategy and record["ended"] != "budget" and record["configuration"] == records.configuration(name):
-                print(f"    has a record: {records.path_of(name, seed, arguments.records)}; delete it to run again")
+            record = records.read(name, seed, folder)
+            if (record["ended"] != "budget" and record["configuration"] == records.configuration(name)
+                    and record["processor"].get("replicas", 1) == strategies.replicas(strategy)):
+                print(f"    has a record: {records.path_of(name, seed, folder)}; delete it to run again")
                 continue
         try:
-            record = run(name, seed, arguments.budget, arguments.runs, arguments.records, strategy)
-        except BlockingIOError:
-            print("    is being run by another process")
+            record = run(name, seed, arguments.budget, arguments.runs, folder, strategy)
+        except (BlockingIOError, FloatingPointError) as error:
+            print("    is being run by another process" if isinstance(error, BlockingIOError) else f"    {error}")
+            undone += 1
             continue
         except (tf.errors.UnavailableError, tf.errors.AbortedError):
             if arguments.strategy != "multiworker":
@@ -380,6 +400,7 @@ def _run(arguments):
         if record is None:
             continue
         print(f"    {record['steps']} steps, ended by {record['ended']}; {_headline(record)}", flush=True)
+    return 1 if undone else 0
 
 
 def _headline(record):
@@ -393,14 +414,16 @@ def _check(arguments):
     for fault in faults:
         print(fault)
     if arguments.rerun:
-        for name, seed in recipes.runs_of(arguments.rerun):
-            if arguments.seed in (None, seed):
-                recorded, today = rerun(name, seed, arguments.records)
-                part = max(abs(a - b) / abs(a) for a, b in zip(recorded, today))
-                print(f"{name}, seed {seed}: {len(today)} losses repeated, largest difference {part:.2g} of the loss")
-                if part > 0.01:
-                    faults.append(f"{name}, seed {seed}: the losses differ by more than 0.01 of themselves")
-                    print(faults[-1])
+        pairs = [pair for pair in recipes.runs_of(arguments.rerun) if arguments.seed in (None, pair[1])]
+        if not pairs:
+            raise ValueError(f"seed {arguments.seed}: {arguments.rerun} has no such record")
+        for name, seed in pairs:
+            recorded, today = rerun(name, seed, arguments.records)
+            part = max(abs(a - b) / abs(a) for a, b in zip(recorded, today))
+            print(f"{name}, seed {seed}: {len(today)} losses repeated, largest difference {part:.2g} of the loss")
+            if part > 0.01:
+                faults.append(f"{name}, seed {seed}: the losses differ by more than 0.01 of themselves")
+                print(faults[-1])
     print(f"{len(recipes.runs_of('all'))} runs, {len(faults)} faults")
     return 1 if faults else 0
 

@@ -24,15 +24,18 @@ def read(name, seed=0, folder=None):
     FileNotFoundError
         The run has no record: names the command that makes it.
     ValueError
-        The file is not JSON.
+        The file is not JSON, or not a record.
     """
     path = path_of(name, seed, folder)
     if not path.is_file():
         raise FileNotFoundError(f"no record {path}: make it with python -m unet_tutorial.experiments run {name} "
                                 f"--seed {seed}")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not {"configuration", "ended", "held_out"} <= set(record):
+            raise ValueError("entries are missing")
+        return record
+    except (ValueError, TypeError) as error:
         raise ValueError(f"record {path}: is damaged ({error}); delete it and run it again") from error
 
 
@@ -40,7 +43,7 @@ def write(record, folder=None):
     """Write a record as a whole or not at all. Returns its path."""
     path = path_of(record["name"], record["seed"], folder)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_text(_compact(record) + "\n", encoding="utf-8")
         os.replace(partial, path)
@@ -58,7 +61,8 @@ def score(record, name, threshold="chosen"):
     name : str
         A score that the record holds, for example "v_rand_thinned".
     threshold : {"chosen", "best"}
-        The best one on training slices, or the best one on the held-out slices themselves: the challenge's own way.
+        One threshold for all scores, where V_Rand after thinning (for cells: SEG) is best on training slices; or for
+        each score the best one on the held-out slices themselves, the challenge's own way (`evaluation.best_level`).
 
     Returns
     -------
@@ -66,7 +70,13 @@ def score(record, name, threshold="chosen"):
     """
     if threshold not in ("chosen", "best"):
         raise ValueError(f"threshold {threshold!r}: must be 'chosen' or 'best'")
-    level = evaluation.best_level(record["chosen_on" if threshold == "chosen" else "held_out"], name)
+    if threshold == "best":
+        level = evaluation.best_level(record["held_out"], name)
+    else:
+        known = record["chosen_on"]
+        level = evaluation.best_level(known, "seg" if "seg" in known["all"] else "v_rand_thinned")
+    if name not in record["held_out"]["all"]:
+        raise ValueError(f"score {name!r}: is not in the record; it holds {', '.join(record['held_out']['all'])}")
     return record["held_out"]["all"][name][level]
 
 

@@ -35,6 +35,8 @@ def make_strategy(name):
     try:
         setting = json.loads(text)
         workers, index = setting["cluster"]["worker"], setting["task"]["index"]
+        if set(setting["cluster"]) != {"worker"} or setting["task"].get("type") != "worker":
+            raise ValueError("workers only")
         if not 0 <= index < len(workers):
             raise IndexError(index)
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -68,6 +70,14 @@ def share(strategy, arrays):
             lambda context: tf.constant(array[size * context.replica_id_in_sync_group:][:size]))
 
     return [part(array) for array in arrays]
+
+
+def agree(strategy, number):
+    """Whether all machines of a strategy hold the same number."""
+    if strategy is None:
+        return True
+    total = strategy.reduce("SUM", strategy.run(lambda: tf.constant(float(number))), axis=None)
+    return float(total) == number * replicas(strategy)
 
 
 def compiled(strategy, update):

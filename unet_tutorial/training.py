@@ -155,7 +155,7 @@ class TileBatches:
 class History:
     """What a training run leaves behind: the loss of each step, and whatever `watch` returned, with its step.
 
-    `seconds` is the time that the steps took, all sittings together.
+    `seconds` is the time that steps and watching took, all sittings together, without what a killed one lost.
     """
 
     losses: list = dataclasses.field(default_factory=list)
@@ -168,7 +168,7 @@ class History:
 
 
 def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, every=60.0, watch=None, watch_every=100,
-          stop=None, strategy=None, progress=True):
+          stop=None, strategy=None, identity=None, progress=True):
     """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
 
     Parameters
@@ -197,6 +197,9 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     strategy : tf.distribute.Strategy, optional
         In whose scope the model was made (`strategies.make_strategy`). Each replica takes its share of every batch, so
         the batches must be the same on every machine. Only the first one writes the checkpoint; all of them read it.
+    identity : optional
+        What the checkpoint must belong to: numbers, strings, or lists or dicts of them. It is kept in the checkpoint,
+        and one of another identity is refused.
     progress : bool
         Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
 
@@ -208,7 +211,8 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     Raises
     ------
     ValueError
-        The checkpoint cannot be read, or is not one of this model and optimizer.
+        The checkpoint cannot be read, or is not one of this model, optimizer and identity; or the machines of a strategy
+        found different checkpoints.
     FloatingPointError
         The loss is no longer finite: names the step and suggests a lower learning rate.
     """
@@ -222,7 +226,10 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         checkpoint = Path(checkpoint)
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if checkpoint.exists():
-            history = _load(checkpoint, model, optimizer, batches)
+            history = _load(checkpoint, model, optimizer, batches, identity)
+    if not strategies.agree(strategy, history.steps):
+        raise ValueError(f"checkpoint {checkpoint}: has made {history.steps} steps here and others elsewhere; all "
+                         "machines must see one folder")
 
     def update(images, labels, weights):
         with tf.GradientTape() as tape:
@@ -250,10 +257,10 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
             now = time.monotonic()
             history.seconds, before = history.seconds + now - before, now
             if writes and now - saved > every:
-                _save(checkpoint, model, optimizer, batches, history)
+                _save(checkpoint, model, optimizer, batches, history, identity)
                 saved = before = time.monotonic()
     if writes:
-        _save(checkpoint, model, optimizer, batches, history)
+        _save(checkpoint, model, optimizer, batches, history, identity)
     return history
 
 
@@ -263,10 +270,10 @@ def _state(model, optimizer):
             for index, variable in enumerate(owner.variables)}
 
 
-def _save(path, model, optimizer, batches, history):
+def _save(path, model, optimizer, batches, history, identity=None):
     arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
     rng = getattr(batches, "rng", None)
-    story = json.dumps(dataclasses.asdict(history) | {"rng": rng and rng.bit_generator.state},
+    story = json.dumps(dataclasses.asdict(history) | {"rng": rng and rng.bit_generator.state, "identity": identity},
                        default=lambda value: np.asarray(value).tolist())
     partial = path.with_name(path.name + ".partial")
     try:
@@ -277,7 +284,7 @@ def _save(path, model, optimizer, batches, history):
         partial.unlink(missing_ok=True)
 
 
-def _load(path, model, optimizer, batches):
+def _load(path, model, optimizer, batches, identity=None):
     variables = _state(model, optimizer)
     try:
         with np.load(path, allow_pickle=False) as saved:
@@ -285,6 +292,9 @@ def _load(path, model, optimizer, batches):
         story = json.loads(str(arrays.pop("story")))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"checkpoint {path}: cannot be read ({error}); delete it or name another file") from error
+    if story.get("identity") != json.loads(json.dumps(identity)):
+        raise ValueError(f"checkpoint {path}: belongs to {story.get('identity')}, not to {identity}; delete it or name "
+                         "another file")
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items()}:
         raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
