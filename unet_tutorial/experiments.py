@@ -197,8 +197,8 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
     Returns
     -------
     dict
-        The record. Processor and versions are those of the last sitting. It is written as a whole; two runs of one seed on one machine differ in "seconds" only. None on
-        every machine of a strategy but the first, which scores and writes.
+        The record, written as a whole. Two runs of one seed on one machine differ in "seconds" only. Processor and
+        versions are those of the last sitting. None on every machine of a strategy but the first, which writes.
 
     Raises
     ------

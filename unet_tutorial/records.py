@@ -45,7 +45,7 @@ def write(record, folder=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     try:
-        partial.write_text(_compact(record) + "\n", encoding="utf-8")
+        partial.write_text(_dump(record, 0) + "\n", encoding="utf-8")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -121,12 +121,8 @@ def faults(folder=None):
     return sentences
 
 
-def _compact(record):
-    """JSON with one entry a line on the outer levels and the long lists on lines of their own."""
-    return _dump(record, 0)
-
-
 def _dump(value, level):
+    """JSON with one entry a line on the outer levels and the long lists on lines of their own."""
     if isinstance(value, dict) and value and level < 4:
         inner = ",\n".join(f"{' ' * (level + 1)}{json.dumps(str(key))}: {_dump(one, level + 1)}"
                            for key, one in value.items())
