@@ -175,6 +175,26 @@ def test_a_plateau_of_the_validation_loss_ends_training_at_its_lowest_point(tmp_
     assert all(any(np.array_equal(weight, array) for array in arrays) for weight in kept[10])
 
 
+def test_the_rate_falls_to_a_tenth_on_the_first_plateau_and_the_second_ends_training(tmp_path, monkeypatch):
+    recipe = dataclasses.replace(STEPS_WITH_VALIDATION, optimizer="sgd", patience=10, decay="plateau", steps=60)
+    monkeypatch.setitem(recipes.RUNS, "watched", recipe)
+    losses = [3.0, 1.0, 2.0, 2.0, 0.5, 2.0, 0.4, 0.4, 0.5, 0.1]  # at steps 5, 10, ...: plateaus at 20 and 45
+    rates, made = {}, experiments.make_optimizer(recipe)
+    monkeypatch.setattr(experiments, "make_optimizer", lambda recipe: made)
+
+    class Scripted(experiments.Validation):
+        def __call__(self, model, step):
+            rates[step] = float(made.learning_rate.numpy())
+            if step == 35:
+                experiments.save_weights(model, self.best)
+            return losses[step // 5 - 1]
+
+    monkeypatch.setattr(experiments, "Validation", Scripted)
+    record = run(tmp_path, "watched")
+    assert (record["ended"], record["steps"], record["best_step"]) == ("plateau", 45, 35)
+    assert rates == pytest.approx({step: 1e-3 if step <= 20 else 1e-4 for step in range(5, 46, 5)})
+
+
 def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
     recipe = STEPS_WITH_VALIDATION
     split = experiments.split_data(recipe, 0)

@@ -88,7 +88,7 @@ def test_the_arms_of_an_experiment_differ_in_what_it_asks_about():
 def test_the_paper_s_recipe_is_the_paper_s():
     paper = recipes.RUNS["paper"]
     assert (paper.filters, paper.depth, paper.padding, paper.tile, paper.batch_size) == (64, 4, "valid", 572, 1)
-    assert (paper.optimizer, paper.momentum, paper.decay, paper.initializer) == ("sgd", 0.99, False, "he")
+    assert (paper.optimizer, paper.momentum, paper.decay, paper.initializer) == ("sgd", 0.99, "plateau", "he")
     assert (paper.weights, paper.w0, paper.sigma, paper.augment) == ("border", 10, 5, {})
     assert paper.drop_out > 0 and paper.rotations == 7 and paper.patience and paper.validation
 

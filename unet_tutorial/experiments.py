@@ -34,6 +34,7 @@ from .tiling import predict_rotated, predict_tiled
 RUNS_FOLDER = "runs"  # checkpoints, in the working directory
 CHECKPOINT_SECONDS = 90.0
 FIRST_STEPS = 20
+DROP = 0.1  # of the learning rate, on a plateau
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def weigh(recipe):
 def make_optimizer(recipe):
     """The recipe's optimizer."""
     rate = recipe.learning_rate
-    if recipe.decay:
+    if recipe.decay is True:
         rate = keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
     return (keras.optimizers.Adam(rate) if recipe.optimizer == "adam"
             else keras.optimizers.SGD(rate, momentum=recipe.momentum))
@@ -228,8 +229,8 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
                 print(f"    goes on after step {len(json.loads(str(saved['story']))['losses'])}", flush=True)
         deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
         history = training.train(model, batches, recipe.steps, optimizer, loss, checkpoint, CHECKPOINT_SECONDS, watch,
-                                 recipe.watch, functools.partial(should_stop, recipe, watch, deadline), strategy,
-                                 identity, progress)
+                                 recipe.watch, functools.partial(should_stop, recipe, watch, deadline, optimizer),
+                                 strategy, identity, progress)
         if not chief:
             return None
         ended = ending(recipe, history)
@@ -264,22 +265,38 @@ def best_step(history):
     return min(history.watched, key=lambda entry: entry[1])[0]
 
 
-def should_stop(recipe, watch, deadline, history):
-    """Whether training ends before its last step: on a plateau of the validation loss, or with the budget."""
+def should_stop(recipe, watch, deadline, optimizer, history):
+    """Whether training ends before its last step: on a plateau of the validation loss, or with the budget.
+
+    Lowers the learning rate on a plateau that is not the last.
+    """
     if watch and history.watched and watch.lowest == np.inf:
         watch.lowest = min(value for _, value in history.watched)  # resumed
+    if recipe.decay == "plateau":
+        optimizer.learning_rate.assign(recipe.learning_rate * DROP ** plateaus(recipe, history))
     spent = deadline is not None and time.monotonic() > deadline
-    return on_plateau(recipe, history) or (spent and bool(history.watched or not watch))
+    return on_last_plateau(recipe, history) or (spent and bool(history.watched or not watch))
 
 
-def on_plateau(recipe, history):
-    """Whether the validation loss has not fallen for `patience` steps."""
-    return bool(recipe.patience and history.watched and history.steps - best_step(history) >= recipe.patience)
+def plateaus(recipe, history):
+    """How often the validation loss has not fallen for `patience` steps; each time the count starts anew."""
+    count, lowest, since = 0, np.inf, 0
+    for step, value in history.watched:
+        if value < lowest:
+            lowest, since = value, step
+        elif recipe.patience and step - since >= recipe.patience:
+            count, since = count + 1, step
+    return count
+
+
+def on_last_plateau(recipe, history):
+    """Whether the plateau is reached that ends training."""
+    return plateaus(recipe, history) > (recipe.decay == "plateau")
 
 
 def ending(recipe, history):
     """Why training ended: "steps", "plateau" or "budget"."""
-    return "plateau" if on_plateau(recipe, history) else "steps" if history.steps >= recipe.steps else "budget"
+    return "plateau" if on_last_plateau(recipe, history) else "steps" if history.steps >= recipe.steps else "budget"
 
 
 def curve(values, every=10):

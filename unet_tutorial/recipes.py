@@ -32,13 +32,15 @@ class Recipe:
     optimizer : {"sgd", "adam"}
     learning_rate, momentum : float
         The momentum of "sgd"; Adam has its own.
-    decay : bool
-        Whether the learning rate falls to 0 along half a cosine until the last step, so that a short run ends calmly.
-        The paper says nothing of the kind.
+    decay : bool or "plateau"
+        Whether the learning rate falls to 0 along half a cosine until the last step, so that a short run ends calmly;
+        or to a tenth, once, where the validation loss has not fallen for `patience` steps. The paper says nothing of
+        the kind.
     steps : int
         The last step at the latest.
     patience : int
-        Steps without a lower validation loss after which training ends. 0: never.
+        Steps without a lower validation loss that make a plateau. Training ends on the first one, with a decay of
+        "plateau" on the second. 0: never.
     watch : int
         Steps between two looks at the validation loss.
     precision : {"bfloat16", "float32"}
@@ -66,7 +68,7 @@ class Recipe:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.0
-    decay: bool = True
+    decay: bool | str = True
     steps: int = 600
     patience: int = 0
     watch: int = 100
@@ -100,7 +102,7 @@ CELLS = {"data": "phase_contrast", "slices": 35, "steps": 800}
 
 RUNS = {
     "paper": Recipe(validation=(0, 29), filters=64, depth=4, tile=572, optimizer="sgd", learning_rate=1e-3,
-                    momentum=0.99, decay=False, steps=20_000, patience=2_000, rotations=7),
+                    momentum=0.99, decay="plateau", steps=20_000, patience=300, rotations=7),
     "small": Recipe(validation=(0, 29), filters=8, steps=5_000, learning_rate=2e-3, drop_out=0.0),
     "baseline": Recipe(),
     "blog": Recipe(padding="same", output="sigmoid", tile=256, drop_out=0.0, weights="none", augment=RIGID),
