@@ -1,0 +1,169 @@
+# %% same instead of valid | q1 -5 | padded with zeros
+def convolve(image, kernel):
+    (h, w), (height, width) = kernel.shape, image.shape
+    top, left = (h - 1) // 2, (w - 1) // 2
+    padded = np.pad(image, ((top, h - 1 - top), (left, w - 1 - left)))
+    return np.array([[(padded[y:y + h, x:x + w] * kernel).sum() for x in range(width)] for y in range(height)])
+
+
+# %% kernel turned | q1 -5 | turned by 180 degrees
+from scipy.signal import convolve2d
+
+
+def convolve(image, kernel):
+    return convolve2d(image, kernel, mode="valid")
+
+
+# %% one place too few | q1 -5 | n - k + 1 places
+def convolve(image, kernel):
+    h, w = kernel.shape
+    return np.array([[(image[y:y + h, x:x + w] * kernel).sum() for x in range(image.shape[1] - w)]
+                     for y in range(image.shape[0] - h)])
+
+
+# %% transposed result | q1 -5 | the result is transposed
+def convolve(image, kernel):
+    h, w = kernel.shape
+    return np.array([[(image[y:y + h, x:x + w] * kernel).sum() for y in range(image.shape[0] - h + 1)]
+                     for x in range(image.shape[1] - w + 1)])
+
+
+# %% works for square images only | q1 -5 | raised ValueError
+def convolve(image, kernel):
+    k, n = kernel.shape[0], image.shape[0]
+    return np.array([[(image[y:y + k, x:x + k] * kernel).sum() for x in range(n - k + 1)] for y in range(n - k + 1)])
+
+
+# %% answers of one input written down | q1 -5 | expected
+def convolve(image, kernel):
+    return np.array([[0.3, -1.2, 0.8, 0.1, 2.0]] * 5)
+
+
+# %% mean pooling | q2 -3 | the mean of each window
+def max_pool(features):
+    height, width, channels = features.shape
+    if height % 2 or width % 2:
+        raise ValueError("odd")
+    return features.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))
+
+
+# %% overlapping windows | q2 -4 | must move by 2 pixels
+def max_pool(features):
+    return np.maximum.reduce([features[:-1, :-1], features[1:, :-1], features[:-1, 1:], features[1:, 1:]])
+
+
+# %% odd sizes cut silently | q2 -1 | a window would hang over the edge
+def max_pool(features):
+    height, width, channels = features.shape
+    features = features[:height // 2 * 2, :width // 2 * 2]
+    return features.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+
+
+# %% maximum starts at zero | q2 -3 | negative values are lost
+def max_pool(features):
+    height, width, channels = features.shape
+    if height % 2 or width % 2:
+        raise ValueError("odd")
+    result = np.zeros((height // 2, width // 2, channels))
+    for y in range(height):
+        for x in range(width):
+            result[y // 2, x // 2] = np.maximum(result[y // 2, x // 2], features[y, x])
+    return result
+
+
+# %% one convolution a level | q3 -4 | loses 2 pixels here
+def path_sizes(size, depth):
+    sizes = [size]
+    for level in range(depth + 1):
+        sizes.append(sizes[-1] - 2)
+        if level < depth:
+            if sizes[-1] % 2:
+                raise ValueError("odd")
+            sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+# %% bottom convolutions forgotten | q3 -3 | after the last pooling, are missing
+def path_sizes(size, depth):
+    sizes = [size]
+    for _ in range(depth):
+        sizes += [sizes[-1] - 2, sizes[-1] - 4]
+        if sizes[-1] % 2:
+            raise ValueError("odd")
+        sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+# %% odd sides rounded down | q3 -1 | a pooling would meet an odd side
+def path_sizes(size, depth):
+    sizes = [size]
+    for level in range(depth + 1):
+        sizes += [sizes[-1] - 2, sizes[-1] - 4]
+        if level < depth:
+            sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+# %% last left out | q4 -3 | `last` itself is left out
+def legal_inputs(first, last, depth):
+    lowest = 12 * 2 ** depth - 8 + min(4, 2 ** depth)
+    return [size for size in range(first, last) if size >= lowest and (size - lowest) % 2 ** depth == 0]
+
+
+# %% multiples of sixteen | q4 -3 | multiples of 2 ** depth
+def legal_inputs(first, last, depth):
+    return [size for size in range(first, last + 1) if size % 2 ** depth == 0]
+
+
+# %% too small sizes accepted | q4 -3 | some of these are too small
+def legal_inputs(first, last, depth):
+    return [size for size in range(first, last + 1) if (size - 12 * 2 ** depth + 8 - min(4, 2 ** depth)) % 2 ** depth == 0]
+
+
+# %% padded convolutions in Keras | q5 -4 | the convolutions pad
+def contracting_block(x, filters):
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu", padding="same")(x)
+    return x, keras.layers.MaxPooling2D(2)(x)
+
+
+# %% results swapped | q5 -4 | the two results are swapped
+def contracting_block(x, filters):
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return keras.layers.MaxPooling2D(2)(x), x
+
+
+# %% skip taken after the pooling | q5 -4 | taken after the pooling
+def contracting_block(x, filters):
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    x = keras.layers.MaxPooling2D(2)(x)
+    return x, x
+
+
+# %% second activation forgotten | q5 -4 | the second convolution has no ReLU
+def contracting_block(x, filters):
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    x = keras.layers.Conv2D(filters, 3)(x)
+    return x, keras.layers.MaxPooling2D(2)(x)
+
+
+# %% batch normalization added | q5 -4 | the paper has none
+def contracting_block(x, filters):
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3)(x)
+        x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.ReLU()(x)
+    return x, keras.layers.MaxPooling2D(2)(x)
+
+
+# %% the package's own block | q5 -4 | write it yourself
+from unet_tutorial.model import contracting_block
+
+
+# %% the package's own sizes, wrapped | q3 -4 | write it yourself
+def path_sizes(size, depth):
+    import unet_tutorial.geometry
+
+    return unet_tutorial.geometry.layer_sizes(size, depth)[:3 * depth + 3]

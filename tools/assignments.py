@@ -1,0 +1,92 @@
+"""Makes the student's notebook, the solution and the autograder of every assignment from its master notebook."""
+
+import argparse
+import contextlib
+import io
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import nbformat
+
+from .notebooks import ROOT
+
+MASTERS = ROOT / "assignments"
+STUDENTS = ROOT / "book" / "assignments"
+DIST = ROOT / "dist"
+
+
+def masters(folder=MASTERS):
+    """Paths of the master notebooks in a folder, `<name>/<name>.ipynb`, in the order of their names."""
+    found = sorted(path for path in Path(folder).glob("*/*.ipynb") if path.stem == path.parent.name)
+    if not found:
+        raise ValueError(f"folder {folder}: holds no master <name>/<name>.ipynb; name the folder `assignments` or a class's own")
+    return found
+
+
+def assign(master, folder):
+    """Let Otter divide a master into `folder`/student and `folder`/autograder, without running it."""
+    from otter.assign import main
+
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        main(str(master), str(folder), no_pdfs=True, no_run_tests=True)
+
+
+def student_text(path):
+    """A student's notebook as text: no outputs, no traces of the grader, cells numbered."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                         "language_info": {"name": "python"}}
+    for number, cell in enumerate(notebook.cells):
+        cell.source = "\n".join(line for line in cell.source.splitlines()
+                                if not line.startswith(("<!-- BEGIN QUESTION", "<!-- END QUESTION"))).strip("\n")
+        cell.metadata = {}
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+def build(master, students=STUDENTS, dist=DIST):
+    """Write the student's notebook into `students`; solution, tests and autograder.zip into `dist`/<name>."""
+    name = Path(master).stem
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        assign(master, folder)
+        target = Path(dist) / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        Path(students).mkdir(parents=True, exist_ok=True)
+        (Path(students) / f"{name}.ipynb").write_text(student_text(folder / "student" / f"{name}.ipynb"))
+        shutil.copy(folder / "autograder" / f"{name}.ipynb", target / "solution.ipynb")
+        shutil.copytree(folder / "autograder" / "tests", target / "tests")
+        shutil.copy(next((folder / "autograder").glob("*.zip")), target / "autograder.zip")
+    return target
+
+
+def main(arguments=None):
+    """The command line. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.assignments", description=__doc__)
+    parser.add_argument("--masters", default=MASTERS, help="a class's own folder in place of assignments/")
+    parser.add_argument("--students", help="where the students' notebooks go; book/assignments for the book's own masters")
+    parser.add_argument("--dist", default=DIST, help="where solutions and autograders go (%(default)s)")
+    parsed = parser.parse_args(arguments)
+    own = Path(parsed.masters).resolve() == MASTERS
+    students = parsed.students or (STUDENTS if own else Path(parsed.dist) / "students")
+    try:
+        for master in masters(parsed.masters):
+            target = build(master, students, parsed.dist)
+            print(f"{master.stem}: student's notebook in {students}, solution and autograder in {target}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""Checks of the assignments: each says what was expected, what came, and for the usual mistakes the likely cause.
+
+A check calls the student's function on fresh random inputs and compares with a tolerance. A cause is named only where the
+mistake gives, on every input, exactly what came. There is one module for each assignment.
+"""
+
+import copy
+import functools
+import inspect
+import os
+import types
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+PACKAGE = __name__.split(".", maxsplit=1)[0]
+TOLERANCE = 1e-3
+
+
+class Wrong(AssertionError):
+    """The answer is wrong; the text says how. A notebook shows the text alone, without the way through the check."""
+
+    def _render_traceback_(self):
+        return [f"Not yet. {self}"]
+
+
+class Mistake(NamedTuple):
+    """A usual mistake: a hint for the student, and a function that makes it."""
+
+    hint: str
+    wrong: Callable
+
+
+def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, names=None):
+    """Compare a student's function with the truth on every case.
+
+    Parameters
+    ----------
+    function, truth : callable
+        Both take the arguments of a case.
+    cases : list of tuple
+    mistakes : sequence of Mistake
+        Named as the likely cause where one of them gives what `function` gives, in every case.
+    run : callable, optional
+        Calls a function with a case and returns what `capture` returns; `call` unless given.
+    tolerance : float
+        Largest difference, absolute up to 1 and relative above.
+    names : sequence of str, optional
+        Of the arguments, for the message; those of `truth` unless given. Arguments without a name are left out.
+
+    Raises
+    ------
+    Wrong
+        Names the inputs, what was expected, what came, and the likely cause where one fits.
+    """
+    refuse_borrowed(function)
+    run, name = run or call, truth.__name__
+    came = [at_home(run, function, *case) for case in cases]
+    expected = [run(truth, *case) for case in cases]
+    faults = [fault(want, got, tolerance) for want, got in zip(expected, came)]
+    first = next((index for index, text in enumerate(faults) if text), None)
+    if first is None:
+        print(f"{name}: right on {len(cases)} inputs")
+        return
+    raise Wrong(f"{name}({describe(names or truth, cases[first])}): {faults[first]}"
+                f"{cause(mistakes, cases, came, run, tolerance)}")
+
+
+def cause(mistakes, cases, came, run, tolerance=TOLERANCE):
+    """The sentence that names the likely cause, or nothing."""
+    for mistake in mistakes:
+        if all(fault(run(mistake.wrong, *case), got, tolerance) is None for case, got in zip(cases, came)):
+            return f"\nLikely cause: {mistake.hint}"
+    return ""
+
+
+def refuses(function, name, cases, rule, error=ValueError):
+    """Check that a function raises an error in each case. `rule` says why it should, in the words of the task."""
+    refuse_borrowed(function)
+    for case in cases:
+        got = at_home(call, function, *case)
+        if "raised" not in got:
+            raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
+                        f"{show(got['value'])} instead.")
+        if error.__name__ not in got["raised"]:
+            raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came a "
+                        f"{got['raised'][0]}: {got['text']}")
+    print(f"{name}: refuses {len(cases)} inputs that it should")
+
+
+def law(holds, text, hint=None):
+    """Raise `Wrong` with the text, and the likely cause, unless the law holds."""
+    if not holds:
+        raise Wrong(text + (f"\nLikely cause: {hint}" if hint else ""))
+
+
+def at_home(run, function, *case):
+    """Call `run(function, *case)` where the student's function lives: here, or in the process that a grader keeps it in."""
+    home = next((part.at_home for part in (function, *case) if hasattr(part, "at_home")), None)
+    return home(run, function, *case) if home else run(function, *case)
+
+
+def call(function, *case):
+    """Call a function with copies of a case; see `capture`."""
+    copies = copy.deepcopy(case)
+
+    def whole():
+        value = function(*copies)
+        for before, after in zip(case, copies):
+            if isinstance(before, np.ndarray) and not np.array_equal(before, after):
+                raise RuntimeError("the function changes its input; work on a copy")
+        return value
+
+    return capture(whole)
+
+
+def value_of(function, *case):
+    """The value of a student's function as arrays, or `Wrong`."""
+    got = at_home(call, function, *case)
+    name = getattr(function, "__name__", "the function")
+    law("raised" not in got, f"{name}({describe(None, case)}): {_raised(got)}")
+    law(got.get("value") is not None, f"{name}({describe(None, case)}): came None: {UNSOLVED}")
+    return got["value"]
+
+
+def capture(compute):
+    """Return {"value": arrays and numbers} or {"raised": names of the error's classes, "text": its message}."""
+    try:
+        return {"value": plain(compute())}
+    except Exception as error:  # whatever a student's code raises
+        names = [kind.__name__ for kind in type(error).__mro__]
+        return {"raised": names, "text": str(error)[:500]}
+
+
+def plain(value):
+    """Arrays, numbers, strings, None, and tuples and dicts of them."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(plain(one) for one in value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, list) and any(isinstance(one, (tuple, dict, np.ndarray)) for one in value):
+        return tuple(plain(one) for one in value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        array = np.asarray(array, np.float64)  # bfloat16 too; anything else is an error
+    return array
+
+
+UNSOLVED = "is the task still unsolved, or does the function end without `return`?"
+
+
+def fault(expected, came, tolerance=TOLERANCE):
+    """What is wrong with the outcome of a call, as a sentence; None if nothing is."""
+    if "raised" in came:
+        return None if expected.get("raised", [None])[0] == came["raised"][0] else _raised(came)
+    if "raised" in expected:
+        return f"expected a {expected['raised'][0]}, came {show(came['value'])}."
+    return _difference(expected["value"], came["value"], tolerance)
+
+
+def _raised(came):
+    return f"raised {came['raised'][0]}: {came['text']}"
+
+
+def _difference(expected, came, tolerance, part=""):
+    if came is None and expected is not None:
+        return f"{part}came None: {UNSOLVED}"
+    if isinstance(expected, dict):
+        if not isinstance(came, dict):
+            return f"{part}expected {', '.join(expected)}, came {show(came)}."
+        return next(filter(None, (_difference(expected[key], came.get(key), tolerance, f"{key}: ") for key in expected)),
+                    None)
+    if isinstance(expected, tuple):
+        if not isinstance(came, (tuple, np.ndarray)) or len(came) != len(expected):
+            return f"{part}expected {len(expected)} values, came {show(came)}."
+        return next(filter(None, (_difference(want, got, tolerance, f"{part}part {number}: ")
+                                  for number, (want, got) in enumerate(zip(expected, came), 1))), None)
+    if isinstance(expected, str) or expected is None:
+        return None if came == expected else f"{part}expected {expected}, came {show(came)}."
+    try:
+        want, got = np.asarray(expected, np.float64), np.asarray(came, np.float64)
+    except (TypeError, ValueError):
+        return f"{part}expected {show(expected)}, came {show(came)}."
+    if want.shape != got.shape:
+        return f"{part}expected {_shape(want)}, came {_shape(got)}."
+    if not want.size:
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.where(want == got, 0, np.abs(got - want)) / np.maximum(1, np.abs(want))
+        off = np.where(np.isnan(off), np.inf, off)
+    if off.max() <= tolerance:
+        return None
+    place = np.unravel_index(np.argmax(off > tolerance), off.shape)
+    where = f"at [{', '.join(map(str, place))}] " if want.ndim else ""
+    return f"{part}{where}expected {want[place]:.6g}, came {got[place]:.6g}."
+
+
+def _shape(array):
+    if array.ndim == 1:
+        return f"{len(array)} numbers" + (f" ({', '.join(f'{one:g}' for one in array[:8])})" if len(array) <= 8 else "")
+    return f"shape {array.shape}" if array.ndim else f"the number {float(array):.6g}"
+
+
+def show(value):
+    """A value in a few words."""
+    if isinstance(value, np.ndarray):
+        return _shape(value) if value.ndim else f"{value}"
+    if isinstance(value, (tuple, dict)):
+        return f"{len(value)} values"
+    return repr(value) if isinstance(value, str) else f"{value}"
+
+
+def describe(function, case):
+    """The arguments of a call in a few words."""
+    names = list(inspect.signature(function).parameters) if callable(function) else function or [None] * len(case)
+    words = []
+    for name, value in zip(names, case):
+        if isinstance(value, np.ndarray) and value.ndim:
+            text = f"shape {value.shape}"
+        else:
+            text = getattr(value, "__name__", None) or ("rng" if isinstance(value, np.random.Generator) else f"{value}")
+        words.append(f"{name}: {text}" if name and name != text else text)
+    return ", ".join(words)
+
+
+def refuse_borrowed(function):
+    """Raise `Wrong` where the answer is the package's own function, or calls one."""
+    law(callable(function), f"expected a function, came {type(function).__name__}: {UNSOLVED}")
+    name = at_home(borrowed, function)
+    law(not name, f"this answer is, or calls, {name} of the package; the task is to write it yourself")
+
+
+def borrowed(function):
+    """Name of whatever in this package a function is or calls, directly or through other functions; None if nothing."""
+    waiting, seen = [function], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, functools.partial):
+            waiting += [one.func, *one.args, *one.keywords.values()]
+        origin = one.__name__ if isinstance(one, types.ModuleType) else getattr(one, "__module__", None)
+        if isinstance(origin, str) and origin.split(".")[0] == PACKAGE:
+            return origin if isinstance(one, types.ModuleType) else f"{origin}.{getattr(one, '__qualname__', one)}"
+        one = getattr(one, "__wrapped__", getattr(one, "__func__", one))
+        if isinstance(one, type):
+            waiting += [part for part in vars(one).values() if callable(part)]
+        elif not isinstance(one, (types.FunctionType, type(len), types.ModuleType)) and hasattr(type(one), "__call__"):
+            waiting.append(getattr(type(one), "__call__"))
+        if not isinstance(one, types.FunctionType):
+            continue
+        waiting += [cell.cell_contents for cell in one.__closure__ or () if cell.cell_contents is not None]
+        for code in _codes(one.__code__):
+            words = [*code.co_names, *(text for text in code.co_consts if isinstance(text, str))]
+            if any(word.split(".")[0] == PACKAGE for word in words):
+                return PACKAGE
+            waiting += [one.__globals__[name] for name in code.co_names if _leads_on(one.__globals__.get(name))]
+    return None
+
+
+def _leads_on(value):
+    """Whether a global name may lead to the package: a function or class of the notebook, or anything of the package."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__.split(".")[0] == PACKAGE
+    origin = getattr(value, "__module__", None)
+    return callable(value) and isinstance(origin, str) and origin.split(".")[0] in (PACKAGE, "__main__", "builtins") and (
+        not isinstance(value, type(len)))
+
+
+def _codes(code):
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def class_seed(number):
+    """Seed of the fresh inputs of a hidden test: other ones where the variable UNET_TUTORIAL_CLASS names a class's number."""
+    return [number, int(os.environ.get("UNET_TUTORIAL_CLASS", "0"))]
+
+
+def random_weights(model, rng):
+    """Random values for the weights of a Keras model, in the order of its layers; variances are positive."""
+    values = [rng.normal(0, 0.5, weight.shape) for weight in model.weights]
+    return [np.abs(value) if "variance" in weight.path else value for value, weight in zip(values, model.weights)]
