@@ -26,10 +26,20 @@ def masters(folder=MASTERS):
     return found
 
 
+def named(name, folder=MASTERS):
+    """Path of the master of that name."""
+    known = {path.stem: path for path in masters(folder)}
+    if name not in known:
+        raise ValueError(f"assignment {name!r}: is not known; choose one of {', '.join(known)}")
+    return known[name]
+
+
 def assign(master, folder):
     """Let Otter divide a master into `folder`/student and `folder`/autograder, without running it."""
     from otter.assign import main
 
+    if "kernelspec" not in nbformat.read(master, as_version=4).metadata:
+        raise ValueError(f"master {master}: names no kernel; open it in Jupyter, choose Python 3 and save it")
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         main(str(master), str(folder), no_pdfs=True, no_run_tests=True)
