@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help book test notebooks serve clean
+.PHONY: help book test notebooks assignments grade serve clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -18,11 +18,17 @@ test: .venv/ready  ## test the package, the book and every stored output of ever
 notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=expanding_path for one)
 	$(BIN)/python -m tools.book notebooks $(NAME)
 
+assignments: .venv/ready  ## make the students' notebooks, solutions and autograders (FROM=folder of masters)
+	$(BIN)/python -m tools.assignments $(if $(FROM),--masters $(FROM))
+
+grade: .venv/ready  ## grade a folder of notebooks (A=name IN=folder OUT=folder, FROM=masters, CLASS=number)
+	$(BIN)/python -m tools.grade $(A) $(IN) $(OUT) $(if $(FROM),--masters $(FROM)) $(if $(CLASS),--class $(CLASS))
+
 serve: .venv/ready  ## serve _build/html on port 8000 and rebuild on every change
 	$(BIN)/python -m tools.book serve
 
 clean:  ## remove the environment and everything that was built
-	rm -rf .venv _build *.egg-info
+	rm -rf .venv _build dist *.egg-info
 
 .venv/ready: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=/path/to/python"; exit 1; }

@@ -2,6 +2,8 @@
 
 import os
 
+collect_ignore_glob = ["book/assignments/*"]  # unsolved: their cells raise
+
 os.environ["UNET_TUTORIAL_PROGRESS"] = "0"
 os.environ["UNET_TUTORIAL_SPECIMEN"] = "synthetic"
 os.environ["PYTHONHASHSEED"] = "0"

@@ -11,9 +11,11 @@ import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from tools import assignments, scoring
+from tools.book import Book
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 MASTERS = {path.stem: path for path in assignments.masters()}
@@ -36,17 +38,34 @@ def built(tmp_path_factory):
     return functools.cache(lambda name: assignments.build(MASTERS[name], folder / "students", folder / "dist"))
 
 
+def store_weights(folder):
+    """Weights for the capstone's solution: those of the package's network, moved a little, so that they are others."""
+    from unet_tutorial import pretrained
+
+    rng = np.random.default_rng(0)
+    weights = [weight + 0.002 * rng.normal(size=weight.shape) for weight in pretrained.small_unet().get_weights()]
+    np.savez(folder / "weights.npz", *weights)
+
+
 @pytest.fixture(scope="session")
-def solution(built):
+def solution(built, tmp_path_factory):
     """Of an assignment: its tests, and the names that its solution defines."""
+    folder = tmp_path_factory.mktemp("solution")
+    store_weights(folder)
+
     @functools.cache
     def of(name):
         notebook = nbformat.read(built(name) / "solution.ipynb", 4)
         names = {"__name__": "__main__"}
+        with contextlib.chdir(folder):
+            run(notebook, names)
+        return built(name) / "tests", names
+
+    def run(notebook, names):
         for cell in notebook.cells:
             if cell.cell_type == "code" and not cell.source.lstrip().startswith(("check.", "%", "try:")):
                 exec(cell.source, names)
-        return built(name) / "tests", names
+
     return of
 
 
@@ -86,3 +105,49 @@ def test_there_are_enough_submissions_of_both_kinds(name):
 def test_an_unsolved_notebook_gets_no_points(solution, name):
     for question in scoring.score(solution(name)[0], {}):
         assert question.points == 0 and question.possible > 0
+
+
+@pytest.mark.parametrize("name", MASTERS)
+def test_the_student_s_notebook_of_the_book_is_what_its_master_gives(built, name):
+    made = (built(name).parent.parent / "students" / f"{name}.ipynb").read_text()
+    assert (assignments.STUDENTS / f"{name}.ipynb").read_text() == made, "run make assignments"
+
+
+@pytest.mark.parametrize("name", MASTERS)
+def test_a_student_s_notebook_holds_no_solution_and_no_hidden_test(name):
+    student = nbformat.read(assignments.STUDENTS / f"{name}.ipynb", 4)
+    lines = {line.strip() for cell in student.cells for line in cell.source.splitlines()}
+    text = "\n".join(lines)
+    assert not any(cell.get("outputs") for cell in student.cells)
+    assert "SOLUTION" not in text and "def test_" not in text and "class_seed" not in text and "# BEGIN" not in text
+    kinds, within = {}, None
+    for cell in nbformat.read(MASTERS[name], 4).cells:
+        if cell.cell_type == "raw":
+            within = re.sub("^# (BEGIN|END) ", "", cell.source) if cell.source.startswith("# BEGIN") else None
+        elif within in ("SOLUTION", "TESTS"):
+            kinds.setdefault((within, cell.cell_type), []).append(cell.source)
+    solved = [re.search("BEGIN SOLUTION.*?\n(.*)# END SOLUTION", source, re.S)[1] for source in kinds["SOLUTION", "code"]]
+    secret = {line.strip() for source in [*solved, *kinds["TESTS", "code"], *kinds["SOLUTION", "markdown"]]
+              for line in source.splitlines() if len(line.strip()) > 12}
+    allowed = {"def segment(images):"}
+    assert len(secret) > 20 and not (secret - allowed) & lines
+
+
+@pytest.mark.parametrize("name", MASTERS)
+def test_a_student_s_notebook_runs_to_its_first_unsolved_task(name):
+    cells = [cell.source for cell in nbformat.read(assignments.STUDENTS / f"{name}.ipynb", 4).cells
+             if cell.cell_type == "code"]
+    names = {"__name__": "__main__"}
+    for source in cells:
+        if source.startswith("check."):
+            with pytest.raises(AssertionError, match="unsolved|expected a Keras model"):
+                exec(source, names)
+            return
+        exec(source.replace("%pip", "#"), names)
+    raise AssertionError("no check is reached")
+
+
+def test_the_book_shows_every_assignment_and_none_is_run():
+    book = Book()
+    assert [path.stem for path in book.assignments()] and {path.stem for path in book.assignments()} == set(MASTERS)
+    assert not {path.parent.name for path in book.chapters()} & {"assignments"}

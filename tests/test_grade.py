@@ -102,7 +102,10 @@ def own(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def graded(own, tmp_path_factory):
-    assert sandbox.available(), "bubblewrap is needed: apt-get install bubblewrap"
+    if not sandbox.available():
+        word = "bubblewrap is needed, and leave to use it: apt-get install bubblewrap"
+        assert not os.environ.get("CI"), word
+        pytest.skip(word)
     base = tmp_path_factory.mktemp("class")
     source, target = base / "in", base / "out"
     source.mkdir()

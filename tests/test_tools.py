@@ -136,6 +136,12 @@ def test_links_are_absolute_in_colab_and_relative_in_the_build():
     assert notebook.cells[0].source == "[a](two.ipynb#part) [b](three.md) [c](https://example.org/x.html)"
 
 
+def test_links_of_a_page_in_a_folder_lead_up_first():
+    notebook = make_notebook(("markdown", f"[a]({text.site()}/book/two.html) [b]({text.site()}/book/more/four.html#part)"))
+    text.relative_links(notebook, {"two": "two.ipynb", "more/four": "more/four.ipynb"}, "../")
+    assert notebook.cells[0].source == "[a](../two.ipynb) [b](../more/four.ipynb#part)"
+
+
 def test_the_paragraph_below_a_figure_becomes_its_caption():
     notebook = make_notebook(("code", "plot()"), ("markdown", "**Figure.** A line,\nrising.\n\nIt rises."))
     text.captions(notebook)

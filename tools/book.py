@@ -20,6 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from . import evidence, ledger, links, notebooks, text
 
 SYNTHETIC = "synthetic"
+ASSIGNMENTS = "assignments"
 VERSIONS = ("tensorflow", "keras", "numpy", "scipy", "matplotlib", "jupyter-book", "sphinx", "myst-nb", "nbval")
 REDIRECT = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>U-Net, by running it</title>
@@ -57,7 +58,11 @@ class Book:
         return [next(path for path in paths if path.exists()) for paths in candidates]
 
     def chapters(self):
-        return [path for path in self.pages() if path.suffix == ".ipynb"]
+        return [path for path in self.pages() if path.suffix == ".ipynb" and path.parent.name != ASSIGNMENTS]
+
+    def assignments(self):
+        """The students' notebooks: unsolved, so never run."""
+        return [path for path in self.pages() if path.parent.name == ASSIGNMENTS]
 
     def build(self):
         """Execute, lay out, call Sphinx, follow the links. Raises Failed, and then the next build starts afresh."""
@@ -78,12 +83,17 @@ class Book:
     def lay_out(self):
         """Write every source to the stage, notebooks with outputs; touch only files whose content changed."""
         cache = notebooks.Cache(self.executed)
-        names = {path.stem: path.name for path in self.pages()}
+        names = {path.relative_to(self.root / "book").with_suffix("").as_posix(): path.relative_to(self.root / "book").as_posix()
+                 for path in self.pages()}
         files, times = {}, {}
         for path in self.chapters():
             notebook, times[path.stem] = cache.run(path, self.data, {"UNET_TUTORIAL_SPECIMEN": self.specimen}, self.root)
             text.captions(notebook)
             text.relative_links(notebook, names)
+            files[path.relative_to(self.root)] = notebooks.dump(notebook).encode()
+        for path in self.assignments():
+            notebook = notebooks.read(path)
+            text.relative_links(notebook, names, "../")
             files[path.relative_to(self.root)] = notebooks.dump(notebook).encode()
         for path in [*self.root.glob("book/**/*"), self.root / "_config.yml", self.root / "_toc.yml"]:
             if path.is_file() and path.suffix not in (".ipynb", ".py", ".pyc"):
@@ -183,7 +193,7 @@ def serve(book, port=8000):
 
     rebuild()
     server = Server()
-    for pattern in ("book/*", "book/_static/*", "unet_tutorial/*", "_config.yml", "_toc.yml", "requirements.txt"):
+    for pattern in ("book/*", "book/_static/*", "book/assignments/*", "unet_tutorial/*", "_config.yml", "_toc.yml", "requirements.txt"):
         server.watch(str(book.root / pattern), rebuild, delay=1)
     server.serve(root=str(book.html), port=port)
 

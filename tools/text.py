@@ -22,15 +22,15 @@ def absolute_links(notebook):
                                  lambda link: f"]({site()}/book/{link[1]}.html{link[2] or ''})", cell.source)
 
 
-def relative_links(notebook, names):
+def relative_links(notebook, names, up=""):
     """The reverse: links between pages are Sphinx's own again, so that it finds the dead ones.
 
-    `names` maps the name of each page to its file.
+    `names` maps the name of each page to its file, both below the folder of the book. `up` leads to that folder.
     """
-    pattern = re.escape(site()) + r"/book/(\w+)\.html(#[\w-]+)?\)"
+    pattern = re.escape(site()) + r"/book/((?:\w+/)?\w+)\.html(#[\w-]+)?\)"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(pattern, lambda link: f"{names.get(link[1], link[1] + '.md')}{link[2] or ''})",
+            cell.source = re.sub(pattern, lambda link: f"{up}{names.get(link[1], link[1] + '.md')}{link[2] or ''})",
                                  cell.source)
 
 

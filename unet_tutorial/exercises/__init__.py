@@ -118,8 +118,10 @@ def value_of(function, *case):
     """The value of a student's function as arrays, or `Wrong`."""
     got = at_home(call, function, *case)
     name = getattr(function, "__name__", "the function")
-    law("raised" not in got, f"{name}({describe(None, case)}): {_raised(got)}")
-    law(got.get("value") is not None, f"{name}({describe(None, case)}): came None: {UNSOLVED}")
+    where = f"{name}({describe(None, case)})"
+    if "raised" in got:
+        raise Wrong(f"{where}: {_raised(got)}")
+    law(got["value"] is not None, f"{where}: came None: {UNSOLVED}")
     return got["value"]
 
 
@@ -253,7 +255,7 @@ def borrowed(function):
         if not isinstance(one, types.FunctionType):
             continue
         waiting += [cell.cell_contents for cell in one.__closure__ or () if cell.cell_contents is not None]
-        for code in _codes(one.__code__):
+        for code in codes(one.__code__):
             words = [*code.co_names, *(text for text in code.co_consts if isinstance(text, str))]
             if any(word.split(".")[0] == PACKAGE for word in words):
                 return PACKAGE
@@ -270,11 +272,12 @@ def _leads_on(value):
         not isinstance(value, type(len)))
 
 
-def _codes(code):
+def codes(code):
+    """A piece of compiled code and all those inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _codes(constant)
+            yield from codes(constant)
 
 
 def class_seed(number):

@@ -1,0 +1,127 @@
+# %% network without training | q3 -12 | expected at least
+model = build_unet((188, 188, 1), classes=2, base_filters=4, depth=3)
+
+
+def segment(images):
+    return np.stack([predict_tiled(model, image)[..., 1] for image in images])
+
+
+# %% probability of membrane | q3 -12 | this is the probability of membrane
+def segment(images):
+    return np.stack([predict_tiled(model, image)[..., 0] for image in images])
+
+
+# %% all is cell | q3 -12 | expected at least
+def segment(images):
+    return np.ones(images.shape)
+
+
+# %% rows and columns swapped | q2 -4, q3 -12 | came shape (1, 216, 160)
+def segment(images):
+    return np.stack([predict_tiled(model, image)[..., 1].T for image in images])
+
+
+# %% swapped and turned back in shape | q3 -12 | rows and columns are swapped
+def segment(images):
+    p = np.stack([predict_tiled(model, image)[..., 1] for image in images])
+    return p.transpose(0, 2, 1) if images.shape[1] == images.shape[2] else p
+
+
+# %% both classes returned | q2 -4, q3 -12 | both classes are returned
+def segment(images):
+    return np.stack([predict_tiled(model, image) for image in images])
+
+
+# %% logits returned | q2 -2 | these are logits
+def segment(images):
+    p = np.stack([predict_tiled(model, image)[..., 1] for image in images])
+    return np.log(p + 1e-6) - np.log(1 - p + 1e-6) + 0.5
+
+
+# %% not a number at the border | q2 -4, q3 -12 | are not finite
+def segment(images):
+    p = np.stack([predict_tiled(model, image)[..., 1] for image in images])
+    p[:, 0] = np.nan
+    return p
+
+
+# %% normalized over all slices | q2 -2, q3 -12 | something is computed over all slices at once
+def segment(images):
+    images = np.clip((images - images.mean()) / images.std() * (0.3 * len(images)), 0, 1)
+    return np.stack([predict_tiled(model, image)[..., 1] for image in images])
+
+
+# %% slices in reverse order | q2 -2, q3 -12 | the order of the slices is turned around
+def segment(images):
+    return np.stack([predict_tiled(model, image)[..., 1] for image in images])[::-1]
+
+
+# %% pasted beside its place | q3 -12 | about 44 px beside the image
+def segment(images):
+    return np.stack([np.roll(predict_tiled(model, image)[..., 1], (44, 44), (0, 1)) for image in images])
+
+
+# %% only the middle of the image | q3 -6 | expected at least
+def segment(images):
+    p = np.zeros(images.shape)
+    for target, image in zip(p, images):
+        target[20:-20, 20:-20] = predict_tiled(model, image[20:-20, 20:-20])[..., 1]
+    return p
+
+
+# %% only one slice | q2 -4, q3 -12 | came shape (1, 184, 152)
+def segment(images):
+    return np.stack([predict_tiled(model, image)[..., 1] for image in images[:1]])
+
+
+# %% threshold far too high | q3 -12 | better than its THRESHOLD
+THRESHOLD = 0.999
+
+
+# %% threshold in per cent | q3 -12 | THRESHOLD: expected a number from 0
+THRESHOLD = 50
+
+
+# %% labels of the training slices, by heart | q2 -4, q3 -12 | raised ValueError
+known = images
+
+
+def segment(images):
+    return np.stack([labels[[np.array_equal(image, one) for one in known].index(True)] for image in images])
+
+
+# %% brightness instead of a network | q3 -12 | expected at least
+def segment(images):
+    return images
+
+
+# %% network over the budget | q1 -2 | at most 500,000 weights
+small, model = model, build_unet((188, 188, 1), classes=2, base_filters=32, depth=3)
+
+
+def segment(images):
+    return np.stack([predict_tiled(small, image)[..., 1] for image in images])
+
+
+# %% a list of weights instead of a model | q1 -4 | expected a Keras model
+small, model = model, (lambda: None)
+
+
+def segment(images):
+    return np.stack([predict_tiled(small, image)[..., 1] for image in images])
+
+
+# %% the package's trained network | q1 -2 | train a network of your own
+from unet_tutorial import pretrained
+
+model = pretrained.small_unet((188, 188, 1))
+
+
+# %% the package's trained network, wrapped | q1 -2 | leans on unet_tutorial.pretrained
+def other():
+    from unet_tutorial.pretrained import small_unet
+    return small_unet((188, 188, 1))
+
+
+def segment(images):
+    return np.stack([predict_tiled(other(), image)[..., 1] for image in images])

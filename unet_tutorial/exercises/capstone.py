@@ -1,0 +1,158 @@
+"""Checks of the capstone: a network of the student's own, scored on slices that it has not seen."""
+
+import functools
+import hashlib
+
+import numpy as np
+
+from .. import metrics, specimen
+from . import Wrong, at_home, capture, codes, describe, fault, law, show, value_of
+
+SLICES, SIDE = 3, 256
+MOST_WEIGHTS = 500_000
+ROOM = 0.02  # by how much another reading must score better to be named as the cause
+
+
+def hidden_slices(seed=None):
+    """Fresh synthetic slices: images and labels, (3, 256, 256) each. The seed may be a list of numbers."""
+    number = int(np.random.default_rng(seed).integers(2 ** 31))
+    images, labels, _ = specimen.synthetic_em(SLICES, SIDE, number)
+    return images, labels
+
+
+def probabilities(segment, seed=None):
+    """Check what `segment(images)` returns: (N, H, W) numbers from 0 to 1, for slices that need not be square."""
+    images, _ = hidden_slices(seed)
+    for part in (images[:1, :160, :216], images[:, :184, :152]):
+        p = _predict(segment, part)
+        law(p.min() >= 0 and p.max() <= 1, f"segment({describe(['images'], (part,))}): expected probabilities from 0 to 1, "
+            f"came numbers from {p.min():.3g} to {p.max():.3g}",
+            "these are logits; the soft-max is missing." if p.min() < 0 else None)
+    print("segment: returns probabilities")
+
+
+def alone(segment, seed=None):
+    """Check that a slice is segmented alike, alone or with others, and that the slices keep their order."""
+    images, _ = hidden_slices(seed)
+    images = images[:, :160, :184]
+    together, apart = _predict(segment, images), np.concatenate([_predict(segment, images[i:i + 1]) for i in range(SLICES)])
+    text = fault({"value": apart}, {"value": together}, 1e-2)
+    law(text is None, f"segment: slices together must give what each gives alone: {text}",
+        "the order of the slices is turned around." if np.allclose(together, apart[::-1], atol=1e-2) else
+        "something is computed over all slices at once, for example a mean grey value, or batch normalization in training.")
+    print("segment: each slice for itself")
+
+
+def v_rand_at_least(segment, threshold, least, seed=None):
+    """Check V_Rand after thinning on hidden slices, at the student's threshold."""
+    _at_least(segment, threshold, least, seed, "V_Rand after thinning", _v_rand)
+
+
+def pixel_error_at_most(segment, threshold, most, seed=None):
+    """Check the pixel error on hidden slices, at the student's threshold."""
+    _at_least(segment, threshold, 1 - most, seed, "1 - pixel error",
+              lambda p, labels, level: 1 - metrics.pixel_error(p, labels, level))
+
+
+def budget(model, most=MOST_WEIGHTS):
+    """Check that `model` is a Keras model of no more than so many weights."""
+    got = at_home(count_weights, model)
+    law("value" in got, f"model: expected a Keras model; {got.get('text')}")
+    law(got["value"] <= most, f"model: expected at most {most:,} weights, came {got['value']:,}.",
+        "too many filters at the top, or too many levels: a level has four times the weights of the one above.")
+    print(f"model: {got['value']:,} weights of at most {most:,}")
+
+
+def own_network(segment, model):
+    """Check that the network is not the one that the package brings along."""
+    from .. import pretrained
+
+    law(not at_home(leans_on_pretrained, segment), "segment: leans on unet_tutorial.pretrained; train a network of your own")
+    got = at_home(fingerprint, model)
+    law("value" in got, f"model: expected a Keras model; {got.get('text')}")
+    law(got["value"] != fingerprint(pretrained.small_unet())["value"],
+        "model: these are the weights of the network that the package brings along; train a network of your own")
+    print("model: your own")
+
+
+def count_weights(model):
+    """Number of weights of a Keras model."""
+    return capture(lambda: int(model.count_params()))
+
+
+def fingerprint(model):
+    """Checksum of the weights of a Keras model, to three digits."""
+    def whole():
+        digest = hashlib.sha256()
+        for weight in model.get_weights():
+            digest.update(np.round(np.asarray(weight, np.float64), 3).tobytes())
+        return digest.hexdigest()
+    return capture(whole)
+
+
+def leans_on_pretrained(function):
+    """Whether a function of the notebook, or one that it calls, names the package's trained network."""
+    waiting, seen = [function], set()
+    while waiting:
+        one = waiting.pop()
+        code = getattr(one, "__code__", None)
+        if code is None or one in seen:
+            continue
+        seen.add(one)
+        words = {word for part in codes(code) for word in (*part.co_names, *part.co_consts) if isinstance(word, str)}
+        if any("pretrained" in word or word == "small_unet" for word in words):
+            return True
+        named = [one.__globals__[word] for word in words if word in one.__globals__]
+        waiting += [value for value in named if getattr(value, "__module__", None) == one.__module__]
+    return False
+
+
+def _predict(segment, images):
+    p = value_of(segment, images)
+    p = np.asarray(p, np.float64) if isinstance(p, (np.ndarray, tuple)) else p
+    law(isinstance(p, np.ndarray) and p.shape == images.shape,
+        f"segment({describe(['images'], (images,))}): expected shape {images.shape}, came {show(p)}.",
+        "both classes are returned; return the probability of cell alone."
+        if getattr(p, "shape", ())[:-1] == images.shape else None)
+    law(np.isfinite(p).all(), f"segment({describe(['images'], (images,))}): {np.sum(~np.isfinite(p))} pixels are not finite")
+    return p
+
+
+@functools.lru_cache(maxsize=1)
+def _on_hidden(segment, seed):
+    images, labels = hidden_slices(list(seed))
+    return _predict(segment, images), labels
+
+
+def _v_rand(p, labels, threshold):
+    return metrics.v_rand(p, labels, threshold, thin=True)
+
+
+def _at_least(segment, threshold, least, seed, name, measure):
+    law(isinstance(threshold, (int, float)) and 0 <= threshold < 1,
+        f"THRESHOLD: expected a number from 0 to below 1, came {show(threshold)}")
+    if seed is None:
+        seed = [int(np.random.default_rng().integers(2 ** 31))]
+    p, labels = _on_hidden(segment, tuple(np.atleast_1d(seed).tolist()))
+    p = np.clip(p, 0, 1)
+    came = measure(p, labels, threshold)
+    if came >= least:
+        print(f"{name}: {came:.3f}, at least {least:.2f}")
+        return
+    for hint, other, level in _readings(p, threshold):
+        if measure(other, labels, level) > max(came + ROOM, least):
+            raise Wrong(f"{name} on hidden slices: expected at least {least:.2f}, came {came:.3f}.\nLikely cause: {hint}")
+    raise Wrong(f"{name} on hidden slices: expected at least {least:.2f}, came {came:.3f}.")
+
+
+def _readings(p, threshold):
+    yield ("this is the probability of membrane, where that of cell is asked for: 1 minus it scores better.", 1 - p,
+           threshold)
+    yield "rows and columns are swapped.", p.transpose(0, 2, 1), threshold
+    yield "the slices are in another order.", p[::-1], threshold
+    for shift in (4, 8, 16, 44):
+        for step in (shift, -shift):
+            yield (f"the prediction lies about {shift} px beside the image; look at how it is cut and pasted.",
+                   np.roll(p, (step, step), (1, 2)), threshold)
+    for level in (0.3, 0.5, 0.7):
+        yield f"the prediction is better than its THRESHOLD: {level} scores higher here.", p, level
