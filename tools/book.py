@@ -90,6 +90,7 @@ class Book:
             notebook, times[path.stem] = cache.run(path, self.data, {"UNET_TUTORIAL_SPECIMEN": self.specimen}, self.root)
             text.captions(notebook)
             text.relative_links(notebook, names)
+            text.explorables(notebook)
             files[path.relative_to(self.root)] = notebooks.dump(notebook).encode()
         for path in self.assignments():
             notebook = notebooks.read(path)

@@ -7,6 +7,9 @@ import yaml
 from .notebooks import ROOT
 
 CAPTION = "**Figure.** "
+EXPLORABLE = "data-explorable="
+LOADS = ('<link rel="stylesheet" href="../explorables/style.css">\n'
+         '<script type="module" src="../explorables/start.js"></script>')
 
 
 def site(root=ROOT):
@@ -42,3 +45,11 @@ def captions(notebook):
         caption, _, rest = below.source.removeprefix(CAPTION).partition("\n\n")
         below.source = rest
         cell.metadata.setdefault("mystnb", {})["figure"] = {"caption": " ".join(caption.split())}
+
+
+def explorables(notebook):
+    """A page with an explorable loads its scripts and its style; no other page does."""
+    from nbformat.v4 import new_markdown_cell
+
+    if any(cell.cell_type == "markdown" and EXPLORABLE in cell.source for cell in notebook.cells):
+        notebook.cells.append(new_markdown_cell(LOADS, id="explorables"))
