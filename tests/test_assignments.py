@@ -143,7 +143,7 @@ def test_a_student_s_notebook_runs_to_its_first_unsolved_task(name):
             with pytest.raises(AssertionError, match="unsolved|expected a Keras model"):
                 exec(source, names)
             return
-        exec(source.replace("%pip", "#"), names)
+        exec(source.replace("%pip", "pass  #"), names)
     raise AssertionError("no check is reached")
 
 

@@ -61,7 +61,7 @@ def segment(images):
     return np.stack([np.roll(predict_tiled(model, image)[..., 1], (44, 44), (0, 1)) for image in images])
 
 
-# %% only the middle of the image | q3 -6 | expected at least
+# %% only the middle of the image | q3 -3 | expected at least
 def segment(images):
     p = np.zeros(images.shape)
     for target, image in zip(p, images):
