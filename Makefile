@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help book test notebooks assignments grade serve clean
+.PHONY: help book test test-browser notebooks assignments grade serve clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -12,8 +12,11 @@ book: .venv/ready  ## execute what changed and write the HTML to _build/html
 	$(BIN)/python -m tools.book build
 
 test: .venv/ready  ## test the package, the book and every stored output of every notebook
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests --ignore tests/browser -n 2 --dist loadfile
 	$(BIN)/python -m pytest --nbval book -n 2 --dist loadfile
+
+test-browser: .venv/ready  ## test every built page in headless Chromium, which must be installed
+	$(BIN)/python -m pytest tests/browser -n 2
 
 notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=expanding_path for one)
 	$(BIN)/python -m tools.book notebooks $(NAME)

@@ -115,6 +115,9 @@ class Book:
         configuration = subprocess.run([jupyter_book, "config", "sphinx", self.stage], capture_output=True, text=True)
         if configuration.returncode:
             raise Failed(f"_config.yml was not understood:\n{configuration.stdout}{configuration.stderr}")
+        # Cells do not run in the page, and the scripts that would start them declare one name twice.
+        settings = self.stage / "conf.py"
+        settings.write_text(settings.read_text().replace("'sphinx_thebe', ", ""))
         result = subprocess.run([sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q",
                                  "-d", self.doctrees, self.stage, self.html])
         if result.returncode:

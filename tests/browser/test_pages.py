@@ -1,0 +1,150 @@
+"""Every page of the built book in headless Chromium, with all requests to the outside blocked.
+
+Run by `make test-browser`, after `make book`.
+"""
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from unet_tutorial import geometry
+
+HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
+PAGES = sorted(path.relative_to(HTML).as_posix() for path in (HTML / "book").rglob("*.html"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+         "--disable-component-update --disable-sync").split()
+WIDE, NARROW = 1280, 390
+RAW_TEX = r"/\$\$|\\(frac|sum|sigma|begin|mathrm)\b/"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    assert PAGES, "no pages: run make book first"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=HTML))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    assert CHROMIUM, "Chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(site, browser):
+    """Open a page at a width; what went wrong while it loaded is listed in `page.complaints`."""
+    opened = []
+
+    def open_at(name, width=WIDE):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.complaints = []
+        page.route("**/*", lambda route: route.continue_() if route.request.url.startswith((site, "data:", "blob:"))
+                   else (page.complaints.append(f"asks {route.request.url}"), route.abort()))
+        page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("response", lambda answer: page.complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        page.goto(f"{site}/{name}", wait_until="networkidle")
+        opened.append(page)
+        return page
+
+    yield open_at
+    for page in opened:
+        page.close()
+
+
+@pytest.mark.parametrize("width", (WIDE, NARROW))
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_loads_without_complaint_fits_its_window_and_shows_no_tex(open_page, name, width):
+    page = open_page(name, width)
+    assert page.complaints == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    raw = page.evaluate(f"""() => {{
+        const article = document.querySelector('.bd-article').cloneNode(true);
+        article.querySelectorAll('pre, code, mjx-container, script').forEach((node) => node.remove());
+        return (article.textContent.match({RAW_TEX}) || [null])[0];
+    }}""")
+    assert raw is None
+
+
+def test_the_search_finds_the_overlap_tile(open_page):
+    page = open_page("search.html?q=overlap-tile")
+    page.wait_for_selector("#search-results li a")
+    assert any("overlap_tile.html" in link.get_attribute("href") for link in page.query_selector_all("#search-results li a"))
+
+
+def test_folded_answers_open(open_page):
+    page = open_page("book/architecture.html")
+    answer = page.locator("details:not(.hide):not(.toggle-details)").first
+    assert not answer.evaluate("node => node.open")
+    answer.locator("summary").click()
+    assert answer.evaluate("node => node.open")
+    assert "Right" in page.locator("details", has_text="Right").first.text_content()
+
+
+@pytest.mark.parametrize("padding", ("valid", "same"))
+@pytest.mark.parametrize("depth", range(1, 6))
+def test_the_size_explorer_agrees_with_geometry_on_every_size(open_page, depth, padding):
+    page = open_page("book/architecture.html")
+    told = json.loads(page.evaluate("""async ([depth, padding]) => {
+        const { walk, nearest, cropMargins } = await import(new URL("../explorables/geometry.js", location));
+        const { sentence } = await import(new URL("../explorables/sizes.js", location));
+        const all = [];
+        for (let size = 1; size <= 1000; size++) {
+            const { sizes, fault } = walk(size, depth, padding);
+            all.push([fault, fault ? null : sizes, fault ? null : cropMargins(size, depth, padding).reverse(),
+                      nearest(size, depth, padding), sentence(size, depth, padding)]);
+        }
+        return JSON.stringify(all);
+    }""", [depth, padding]))
+    legal = geometry.legal_input_sizes(1, 1100, depth, padding)
+    for size, (fault, sizes, margins, near, words) in enumerate(told, 1):
+        assert (fault == "") == (size in legal)
+        assert near["above"] == min(one for one in legal if one >= size)
+        assert near["below"] == max((one for one in legal if one <= size), default=None)
+        if fault:
+            with pytest.raises(ValueError, match="input size") as caught:
+                geometry.layer_sizes(size, depth, padding)
+            assert fault in str(caught.value) and fault in words
+        else:
+            assert sizes == geometry.layer_sizes(size, depth, padding)
+            assert margins == geometry.crop_margins(size, depth, padding)
+
+
+def test_the_size_explorer_works_by_keyboard_and_says_what_it_shows(open_page):
+    page = open_page("book/architecture.html")
+    explorer = page.locator("[data-explorable=sizes]")
+    slider = explorer.get_by_label("Input size")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "573 px"
+    words = explorer.locator("[aria-live]")
+    assert "573 is not legal" in words.text_content() and "572 and 588" in words.text_content()
+    assert explorer.locator(".fault").count() == 1
+    explorer.get_by_role("button", name="take 588").press("Enter")
+    assert "588 x 588 in, 404 x 404 out" in words.text_content() and explorer.locator(".fault").count() == 0
+    explorer.get_by_label("Padding").select_option("same")
+    assert "588 is not legal" in words.text_content()
+
+
+def test_without_scripts_nothing_of_an_explorable_shows(site, browser):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(f"{site}/book/architecture.html")
+    assert not page.locator("[data-explorable=sizes]").is_visible()
+    page.close()
