@@ -43,6 +43,15 @@ def test_a_wrong_answer_is_told_what_came(wrong, words):
     assert words in text and "twice(" in text and "Likely" not in text
 
 
+def test_a_single_number_is_compared_too(capsys):
+    check(lambda x: float(x.sum()), total, CASES)
+    assert "came 3" in told(lambda x: x.sum() + 1, total) and "expected the number 2" in told(lambda x: x, total)
+
+
+def total(x):
+    return x.sum()
+
+
 def test_a_cause_is_named_where_the_mistake_gives_what_came_on_every_input():
     assert "Likely cause: it is squared." in told(lambda x: x * x)
     assert "Likely cause: it is transposed." in told(lambda x: x.T * 2)
@@ -51,6 +60,10 @@ def test_a_cause_is_named_where_the_mistake_gives_what_came_on_every_input():
 def test_no_cause_is_named_where_the_mistake_fits_some_inputs_only():
     assert "Likely" not in told(lambda x: x * x if x.ndim == 1 else 3 * x)
     assert "Likely" not in told(lambda x: x * x + 0.1)
+
+
+def test_a_mistake_that_gives_nan_explains_a_function_that_gives_nan():
+    assert "Likely cause: 0/0." in told(lambda x: x * np.nan, mistakes=[Mistake("0/0.", lambda x: np.full(x.shape, np.nan))])
 
 
 def test_a_mistake_that_raises_explains_a_function_that_raises_the_same():

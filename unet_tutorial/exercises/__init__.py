@@ -182,7 +182,7 @@ def _difference(expected, came, tolerance, part=""):
     if isinstance(expected, str) or expected is None:
         return None if came == expected else f"{part}expected {expected}, came {show(came)}."
     try:
-        want, got = np.asarray(expected, np.float64), np.asarray(came, np.float64)
+        want, got = np.array(expected, np.float64), np.array(came, np.float64)
     except (TypeError, ValueError):
         return f"{part}expected {show(expected)}, came {show(came)}."
     if want.shape != got.shape:
@@ -190,8 +190,9 @@ def _difference(expected, came, tolerance, part=""):
     if not want.size:
         return None
     with np.errstate(invalid="ignore", over="ignore"):
-        off = np.where(want == got, 0, np.abs(got - want)) / np.maximum(1, np.abs(want))
-        off = np.where(np.isnan(off), np.inf, off)
+        off = np.asarray(np.abs(got - want) / np.maximum(1, np.abs(want)))
+    off[np.isnan(off)] = np.inf
+    off[(want == got) | (np.isnan(want) & np.isnan(got))] = 0
     if off.max() <= tolerance:
         return None
     place = np.unravel_index(np.argmax(off > tolerance), off.shape)
