@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,7 @@ NOTEBOOKS = {
     "deletes-files": (["import shutil, pathlib\nfor place in ('{victim}', '{root}/unet_tutorial', '/usr/bin', '{out}'):\n"
                        "    shutil.rmtree(place, ignore_errors=True)", GOOD], 2, 2, ""),
     "reads-others": (["import pathlib\nprint(open('{victim}/good.ipynb').read())", GOOD], 2, 2, "FileNotFoundError"),
-    "network": (["import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)", GOOD], 2, 2, "Error"),
+    "network": (["import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)", GOOD], 2, 2, "ConnectionRefusedError"),
     "looks-for-the-tests": ([GOOD, "import os\nfor folder, _, files in os.walk('/'):\n"
                              "    if 'square.py' in files or 'tiny.ipynb' in files:\n        raise RuntimeError(folder)",
                              "import gc\ndef square(x):\n    for one in gc.get_objects():\n"
@@ -109,7 +110,8 @@ def graded(own, tmp_path_factory):
     base = tmp_path_factory.mktemp("class")
     source, target = base / "in", base / "out"
     source.mkdir()
-    places = {"victim": source, "root": ROOT, "out": target, "port": 9}
+    listening = socket.create_server(("127.0.0.1", 0))
+    places = {"victim": source, "root": ROOT, "out": target, "port": listening.getsockname()[1]}
     for name, (content, *_) in NOTEBOOKS.items():
         path = source / f"{name}.ipynb"
         if content is None:
@@ -124,6 +126,9 @@ def graded(own, tmp_path_factory):
     limits = grade.Limits(seconds=60, cell_seconds=5, call_seconds=5, memory=2 ** 30)
     results = grade.grade_folder("tiny", source, target, limits, own)
     assert {path: path.read_bytes() for path in source.iterdir() if not path.is_symlink()} == before
+    listening.setblocking(False)
+    with listening, pytest.raises(BlockingIOError):  # nobody came through
+        listening.accept()
     return {result.student: result for result in results}, target
 
 
