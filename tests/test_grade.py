@@ -123,7 +123,7 @@ def graded(own, tmp_path_factory):
                      else cell for cell in content]
             path.write_text(notebook([("code", cell) for cell in cells]))
     before = {path: path.read_bytes() for path in source.iterdir() if not path.is_symlink()}
-    limits = grade.Limits(seconds=60, cell_seconds=5, call_seconds=5, memory=2 ** 30)
+    limits = grade.Limits(seconds=60, cell_seconds=10, call_seconds=5, memory=640 * 2 ** 20)
     results = grade.grade_folder("tiny", source, target, limits, own)
     assert {path: path.read_bytes() for path in source.iterdir() if not path.is_symlink()} == before
     listening.setblocking(False)
