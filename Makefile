@@ -24,8 +24,9 @@ notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=
 assignments: .venv/ready  ## make the students' notebooks, solutions and autograders (FROM=folder of masters)
 	$(BIN)/python -m tools.assignments $(if $(FROM),--masters $(FROM))
 
-grade: .venv/ready  ## grade a folder of notebooks (A=name IN=folder OUT=folder, FROM=masters, CLASS=number)
-	$(BIN)/python -m tools.grade $(A) $(IN) $(OUT) $(if $(FROM),--masters $(FROM)) $(if $(CLASS),--class $(CLASS))
+grade: .venv/ready  ## grade a folder of notebooks (A=name IN=folder OUT=folder, or JSON=notebook; FROM=masters, CLASS=number)
+	@$(BIN)/python -m tools.grade $(A) $(IN) $(OUT) $(if $(JSON),--json $(JSON)) $(if $(FROM),--masters $(FROM)) \
+		$(if $(CLASS),--class $(CLASS))
 
 serve: .venv/ready  ## serve _build/html on port 8000 and rebuild on every change
 	$(BIN)/python -m tools.book serve
