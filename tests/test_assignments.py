@@ -14,7 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from tools import assignments, scoring
+from tools import assignments, grade, sandbox, scoring
 from tools.book import Book
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
@@ -94,6 +94,15 @@ def test_a_wrong_submission_loses_the_points_of_its_mistake_and_is_told_which(so
 def test_a_right_submission_gets_full_marks_however_it_is_written(solution, name, title, patch):
     for question in graded(solution, name, patch):
         assert question.points == question.possible, question.faults
+
+
+def test_the_capstone_is_graded_with_the_weights_that_lie_beside_it(built, tmp_path):
+    store_weights(tmp_path)
+    (tmp_path / "weights.npz").rename(tmp_path / "kim.npz")
+    (tmp_path / "kim.ipynb").write_bytes((built("capstone") / "solution.ipynb").read_bytes())
+    limits = grade.limits_of(MASTERS["capstone"])
+    result = grade.grade(tmp_path / "kim.ipynb", built("capstone") / "tests", limits, sandbox.available())
+    assert result.points == result.possible == 20, result
 
 
 @pytest.mark.parametrize("name", MASTERS)

@@ -184,6 +184,17 @@ def test_a_wrong_command_is_refused_and_writes_nothing(own, tmp_path, monkeypatc
     assert [path.name for path in tmp_path.rglob("*")] == ["in"]
 
 
+def test_an_assignment_may_have_limits_of_its_own(tmp_path):
+    master = tmp_path / "tiny.ipynb"
+    assert grade.limits_of(master, seconds=None, memory=None) == grade.Limits()
+    (tmp_path / "limits.json").write_text('{"seconds": 7, "cell_seconds": 5}')
+    assert grade.limits_of(master, seconds=None) == grade.Limits(seconds=7, cell_seconds=5)
+    assert grade.limits_of(master, seconds=9.0).seconds == 9
+    (tmp_path / "limits.json").write_text('{"minutes": 7}')
+    with pytest.raises(ValueError, match="minutes.*cell_seconds"):
+        grade.limits_of(master)
+
+
 def test_an_assignment_of_a_class_s_own_is_built_beside_it(own, tmp_path):
     assert assignments.main(["--masters", str(own), "--dist", str(tmp_path / "dist")]) == 0
     student = (tmp_path / "dist" / "students" / "tiny.ipynb").read_text()

@@ -37,6 +37,19 @@ class Limits:
     file_bytes: int = 100 * 2 ** 20
 
 
+def limits_of(master, **given):
+    """The limits of an assignment: limits.json beside its master, where there is one, and what the command line says.
+
+    Raises ValueError where that file names something else.
+    """
+    path = Path(master).with_name("limits.json")
+    own = json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        return Limits(**own | {name: value for name, value in given.items() if value is not None})
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}; it may hold {', '.join(asdict(Limits()))}") from error
+
+
 @dataclass
 class Result:
     """What a submission got: a `scoring.Question` for each question, and what went wrong on the way."""
@@ -78,7 +91,7 @@ class Submission:
 
     def __init__(self, cells, files, limits, walled):
         self.cells, self.files, self.limits, self.walled = cells, files, limits, walled
-        self.skip, self.failed, self.functions = set(), {}, []
+        self.skip, self.failed, self.functions, self.values = set(), {}, [], {}
         self.process, self.starts = None, 0
         self.deadline = time.monotonic() + limits.seconds
 
@@ -102,6 +115,7 @@ class Submission:
                 self.process.deadline = self.deadline
                 self.failed |= {int(key): str(text) for key, text in message["failed"].items()}
                 self.functions = [str(name) for name in message["functions"]]
+                self.values = {name: value for name, value in message["values"].items() if isinstance(value, (int, float))}
                 return
             except (Lost, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
                 if cell is None or cell in self.skip:
@@ -176,7 +190,7 @@ def grade(path, tests, limits=None, walled=True):
             files["weights.npz"] = np.frombuffer(weights.read_bytes(), np.uint8)
         submission = Submission(cells, files, limits, walled)
         submission.start()
-        answers = {name: Answer(submission, name) for name in submission.functions}
+        answers = submission.values | {name: Answer(submission, name) for name in submission.functions}
     except ValueError as error:
         result.notes.append(f"{Path(path).name} {error}")
     except Lost as error:
@@ -326,19 +340,20 @@ def main(arguments=None):
     parser.add_argument("--masters", default=assignments.MASTERS, help="a class's own folder in place of assignments/")
     parser.add_argument("--class", dest="group", default="0", help="number of the class: other fresh inputs")
     parser.add_argument("--jobs", type=int, help="notebooks at once; one a core unless given")
-    parser.add_argument("--seconds", type=float, default=Limits.seconds, help="a notebook may take (%(default)s)")
-    parser.add_argument("--memory", type=float, default=Limits.memory / 2 ** 30, help="GiB it may use (%(default)s)")
+    parser.add_argument("--seconds", type=float, help=f"a notebook may take ({Limits.seconds:g}, or its own limits.json)")
+    parser.add_argument("--memory", type=float, help=f"GiB it may use ({Limits.memory / 2 ** 30:g})")
     parsed = parser.parse_args(arguments)
     os.environ["UNET_TUTORIAL_CLASS"] = parsed.group
-    limits = Limits(seconds=parsed.seconds, memory=int(parsed.memory * 2 ** 30))
     walled = sandbox.available()
     if not walled:
         print("bubblewrap is not here, or may not start processes: the notebooks run with limits of time, memory and "
               "processes, but could read and write your files", file=sys.stderr)
     try:
+        master = assignments.named(parsed.name, parsed.masters)
+        limits = limits_of(master, seconds=parsed.seconds, memory=parsed.memory and int(parsed.memory * 2 ** 30))
         if parsed.json:
             with tempfile.TemporaryDirectory() as folder:
-                tests = build(assignments.named(parsed.name, parsed.masters), folder) / "tests"
+                tests = build(master, folder) / "tests"
                 result = grade(parsed.json, tests, limits, walled)
             print(json.dumps({"student": result.student, "points": result.points, "possible": result.possible,
                               "questions": [question._asdict() for question in result.questions],

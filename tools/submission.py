@@ -5,6 +5,7 @@ Started by `tools.grade`, inside the sandbox where there is one. Nothing here is
 """
 
 import contextlib
+import numbers
 import os
 import resource
 import signal
@@ -76,8 +77,9 @@ def main():
             file.write(content.tobytes())
     names, failed = run_cells(order["cells"], order["skip"], order["limits"]["cell_seconds"],
                               lambda message: wire.send(outward, message))
-    wire.send(outward, {"failed": failed, "functions": [key for key, value in names.items()
-                                                        if callable(value) and not key.startswith("_")]})
+    shown = {key: value for key, value in names.items() if not key.startswith("_")}
+    wire.send(outward, {"failed": failed, "functions": [key for key, value in shown.items() if callable(value)],
+                        "values": {key: value for key, value in shown.items() if isinstance(value, numbers.Real)}})
     while True:
         request = wire.receive(inward, names)
         if request is None:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import numbers
 
 import numpy as np
 
@@ -129,7 +130,7 @@ def _v_rand(p, labels, threshold):
 
 
 def _at_least(segment, threshold, least, seed, name, measure):
-    law(isinstance(threshold, (int, float)) and 0 <= threshold < 1,
+    law(isinstance(threshold, numbers.Real) and 0 <= threshold < 1,
         f"THRESHOLD: expected a number from 0 to below 1, came {show(threshold)}")
     if seed is None:
         seed = [int(np.random.default_rng().integers(2 ** 31))]

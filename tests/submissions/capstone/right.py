@@ -26,7 +26,7 @@ def segment(images):
 
 
 # %% threshold in the middle, a NumPy number
-THRESHOLD = np.float64(0.5)
+THRESHOLD = np.float32(0.5)
 
 
 # %% a class instead of a function
