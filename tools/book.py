@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from nbclient.exceptions import CellExecutionError
 
-from . import evidence, ledger, links, notebooks, text
+from . import assets, evidence, ledger, links, notebooks, text
 
 SYNTHETIC = "synthetic"
 ASSIGNMENTS = "assignments"
@@ -106,6 +106,7 @@ class Book:
             replace(files, Path("book/records.md"), "<!-- records -->", lambda: evidence.page(folder))
             files |= {Path("book/records") / path.relative_to(folder): path.read_bytes()
                       for path in folder.rglob("*.json")}
+        files |= assets.files(self.out / "assets", self.root)
         write_changed(files, self.stage, keep=("conf.py",))
         return times
 

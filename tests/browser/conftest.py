@@ -1,0 +1,60 @@
+"""A server of the built book, headless Chromium, and pages that may not ask anything of the outside."""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+         "--disable-component-update --disable-sync").split()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    assert (HTML / "book").is_dir(), "no pages: run make book first"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=HTML))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    assert CHROMIUM, "Chromium is needed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(site, browser):
+    """Open a page at a width; what went wrong while it loaded is listed in `page.complaints`."""
+    opened = []
+
+    def open_at(name, width=1280):
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.complaints = []
+        page.route("**/*", lambda route: route.continue_() if route.request.url.startswith((site, "data:", "blob:"))
+                   else (page.complaints.append(f"asks {route.request.url}"), route.abort()))
+        page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("response", lambda answer: page.complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        page.goto(f"{site}/{name}", wait_until="networkidle")
+        opened.append(page)
+        return page
+
+    yield open_at
+    for page in opened:
+        page.close()

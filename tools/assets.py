@@ -1,0 +1,89 @@
+"""What the explorables of the pages load: pictures of the specimen, the small network, and libraries for the browser."""
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+from .notebooks import ROOT, dependencies
+
+FOLDER = Path("book/_extra/explorables")
+SLICE = 6  # one that the small network was not trained on
+LIBRARIES = {  # file of a page: file of an npm package, installed as package-lock.json pins it
+    "tf-core.js": "@tensorflow/tfjs-core/dist/tf-core.es2017.min.js",
+    "tf-wasm.js": "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
+    "tfjs-backend-wasm-simd.wasm": "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+    "tfjs-backend-wasm.wasm": "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
+}
+
+
+def pictures():
+    """The grey values of a synthetic slice, its label, and what the small network says of it, each as a PNG of 8 bits."""
+    import numpy as np
+
+    from unet_tutorial import pretrained, specimen, tiling
+
+    levels, cells = specimen.em_slice(SLICE, 512, 0)
+    probability = tiling.predict_tiled(pretrained.small_unet(), (levels / 255).astype(np.float32))[..., 1]
+    return {"slice.png": png(levels), "label.png": png((cells > 0) * 255), "probability.png": png(np.rint(probability * 255))}
+
+
+def png(values):
+    import numpy as np
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(values.astype(np.uint8)).save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+def network():
+    """The small network's weights, float32, one after the other, and a list of their names and shapes."""
+    import numpy as np
+
+    from unet_tutorial import pretrained
+
+    with np.load(pretrained.SMALL, allow_pickle=False) as saved:
+        arrays = {name: saved[name].astype("<f4") for name in saved.files}
+    shapes = [{"name": name, "shape": array.shape} for name, array in arrays.items()]
+    return {"network.json": json.dumps(shapes).encode(), "network.bin": b"".join(array.tobytes() for array in arrays.values())}
+
+
+def made(cache, root=ROOT):
+    """Name and content of each file that Python makes, from the folder `cache` where nothing they depend on changed."""
+    source = Path(__file__)
+    digest = hashlib.sha256()
+    for path in [source, *dependencies(source.read_text(), root)]:
+        digest.update(path.read_bytes())
+    folder = cache / digest.hexdigest()[:20]
+    if not folder.exists():
+        shutil.rmtree(cache, ignore_errors=True)
+        partial = cache / "partial"
+        partial.mkdir(parents=True)
+        for name, content in {**pictures(), **network()}.items():
+            (partial / name).write_bytes(content)
+        partial.rename(folder)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def libraries(root=ROOT):
+    """Name and content of each file from npm; none where there is no npm, and then the pages show stills instead."""
+    modules, lock = root / "node_modules", root / "package-lock.json"
+    done = modules / ".package-lock.json"
+    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+        if not shutil.which("npm"):
+            print("no npm here: the live U-Net's page will show its still pictures only", flush=True)
+            return {}
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=root, check=True)
+        done.touch()
+    return {name: (modules / source).read_bytes() for name, source in LIBRARIES.items()}
+
+
+def files(cache, root=ROOT):
+    """Path below the root and content of all of them; none for a book without explorables."""
+    if not (root / FOLDER).exists():
+        return {}
+    return {FOLDER / folder / name: content for folder, contents in (("data", made(cache, root)), ("library", libraries(root)))
+            for name, content in contents.items()}
