@@ -10,7 +10,7 @@ from pathlib import Path
 from .notebooks import ROOT, dependencies
 
 FOLDER = Path("book/_extra/explorables")
-SLICE = 6  # one that the small network was not trained on
+SLICES = (6, 7, 21)  # none that the small network was trained on; the last one is noisier
 LIBRARIES = {  # file of a page: file of an npm package, installed as package-lock.json pins it
     "tf-core.js": "@tensorflow/tfjs-core/dist/tf-core.es2017.min.js",
     "tf-wasm.js": "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
@@ -20,14 +20,32 @@ LIBRARIES = {  # file of a page: file of an npm package, installed as package-lo
 
 
 def pictures():
-    """The grey values of a synthetic slice, its label, and what the small network says of it, each as a PNG of 8 bits."""
+    """Grey values of synthetic slices, the label of the first, and what the small network says of it: PNGs of 8 bits."""
     import numpy as np
 
     from unet_tutorial import pretrained, specimen, tiling
 
-    levels, cells = specimen.em_slice(SLICE, 512, 0)
-    probability = tiling.predict_tiled(pretrained.small_unet(), (levels / 255).astype(np.float32))[..., 1]
-    return {"slice.png": png(levels), "label.png": png((cells > 0) * 255), "probability.png": png(np.rint(probability * 255))}
+    (levels, cells), *others = (specimen.em_slice(number, 512, 0) for number in SLICES)
+    image = (levels / 255).astype(np.float32)
+    probability = tiling.predict_tiled(pretrained.small_unet(), image)[..., 1]
+    files = {"slice.png": png(levels), "label.png": png((cells > 0) * 255), "probability.png": png(np.rint(probability * 255)),
+             "live.png": still(image, probability)}
+    return files | {f"slice-{number}.png": png(other[0]) for number, other in zip(SLICES[1:], others)}
+
+
+def still(image, probability):
+    """What the live U-Net shows when its page opens, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from unet_tutorial import plotting, segments
+
+    plotting.use_style()
+    fig, _ = plotting.show_row([image, probability, segments.segments(probability)], ["image", "probability of cell", "segments"],
+                            ["image", "probability", "cells"])
+    file = io.BytesIO()
+    plotting.save_figure(fig, file)
+    return file.getvalue()
 
 
 def png(values):

@@ -99,6 +99,8 @@ class Book:
         for path in [*self.root.glob("book/**/*"), self.root / "_config.yml", self.root / "_toc.yml"]:
             if path.is_file() and path.suffix not in (".ipynb", ".py", ".pyc"):
                 files[path.relative_to(self.root)] = path.read_bytes()
+                if path.suffix == ".md" and text.EXPLORABLE in path.read_text():
+                    files[path.relative_to(self.root)] += f"\n{text.LOADS}\n".encode()
         replace(files, Path("book/build.md"), "<!-- run times -->", run_times(times))
         replace(files, Path("book/ledger.md"), "<!-- ledger -->", lambda: ledger.table(self.chapters()))
         if Path("book/records.md") in files:
