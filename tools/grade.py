@@ -31,7 +31,7 @@ class Limits:
     """What a submission may use. Seconds: in all, a cell, a call of a function. Bytes: of memory, of one file."""
 
     seconds: float = 300.0
-    cell_seconds: float = 30.0
+    cell_seconds: float = 60.0
     call_seconds: float = 20.0
     memory: int = 4 * 2 ** 30
     file_bytes: int = 100 * 2 ** 20

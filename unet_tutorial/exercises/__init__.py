@@ -24,6 +24,10 @@ class Wrong(AssertionError):
         return [f"Not yet. {self}"]
 
 
+class Changed(Exception):
+    """A student's function has changed an array that it was given."""
+
+
 class Mistake(NamedTuple):
     """A usual mistake: a hint for the student, and a function that makes it."""
 
@@ -108,7 +112,7 @@ def call(function, *case):
         value = function(*copies)
         for before, after in zip(case, copies):
             if isinstance(before, np.ndarray) and not np.array_equal(before, after):
-                raise RuntimeError("the function changes its input; work on a copy")
+                raise Changed("the function changes its input; work on a copy")
         return value
 
     return capture(whole)
@@ -163,7 +167,7 @@ def fault(expected, came, tolerance=TOLERANCE):
 
 
 def _raised(came):
-    return f"raised {came['raised'][0]}: {came['text']}"
+    return came["text"] if came["raised"][0] == Changed.__name__ else f"raised {came['raised'][0]}: {came['text']}"
 
 
 def _difference(expected, came, tolerance, part=""):
@@ -177,7 +181,7 @@ def _difference(expected, came, tolerance, part=""):
     if isinstance(expected, tuple):
         if not isinstance(came, (tuple, np.ndarray)) or len(came) != len(expected):
             return f"{part}expected {len(expected)} values, came {show(came)}."
-        return next(filter(None, (_difference(want, got, tolerance, f"{part}part {number}: ")
+        return next(filter(None, (_difference(want, got, tolerance, f"{part}value {number} of {len(expected)}: ")
                                   for number, (want, got) in enumerate(zip(expected, came), 1))), None)
     if isinstance(expected, str) or expected is None:
         return None if came == expected else f"{part}expected {expected}, came {show(came)}."
@@ -201,6 +205,8 @@ def _difference(expected, came, tolerance, part=""):
 
 
 def _shape(array):
+    if array.ndim == 1 and len(array) == 1:
+        return f"an array of one number ({array[0]:g})"
     if array.ndim == 1:
         return f"{len(array)} numbers" + (f" ({', '.join(f'{one:g}' for one in array[:8])})" if len(array) <= 8 else "")
     return f"shape {array.shape}" if array.ndim else f"the number {float(array):.6g}"

@@ -7,7 +7,7 @@ from scipy import ndimage
 from scipy.special import log_softmax, softmax
 
 from .. import losses
-from . import Mistake, call, capture, check
+from . import Mistake, check, law, value_of
 
 MAPS = ((4, 3, 5), (3, 6, 2), (5, 4, 3))
 LABELS = ((5, 8, 2), (7, 4, 3), (6, 9, 4))  # height, width, number of classes; then, where given, those without a pixel
@@ -20,7 +20,7 @@ def soft_max(function, seed=None, shapes=MAPS, large=False, mixed=False):
     """Check `soft_max(logits)`: (H, W, K) to probabilities of the same shape; see `_logits` for `large` and `mixed`."""
     rng = np.random.default_rng(seed)
     cases = [(logits,) for shape in shapes for logits in _logits(rng, shape, large, mixed)]
-    quietly(function, losses.soft_max, cases, _mistakes(PROBABILITIES), run_marked if large else None)
+    quietly(function, losses.soft_max, cases, _mistakes(PROBABILITIES))
 
 
 def cross_entropy(function, seed=None, shapes=MAPS, large=False, mixed=False):
@@ -29,8 +29,7 @@ def cross_entropy(function, seed=None, shapes=MAPS, large=False, mixed=False):
     cases = [_with_labels(rng, logits) for shape in shapes for logits in _logits(rng, shape, large, mixed)]
     cases += [(logits, logits.argmax(-1), weights) for logits, _, weights in cases if large]  # nothing but right pixels
     quietly(function, _cross_entropy, cases, _mistakes(
-        LOGARITHMS, WEIGHTS, TOTALS, FACTORS, make=lambda *parts: lambda *case: _cross_entropy(*case, *parts)),
-        run_marked if large else None)
+        LOGARITHMS, WEIGHTS, TOTALS, FACTORS, make=lambda *parts: lambda *case: _cross_entropy(*case, *parts)))
 
 
 def class_weights(function, seed=None, cases=LABELS):
@@ -40,13 +39,14 @@ def class_weights(function, seed=None, cases=LABELS):
         *_mistakes(BALANCES, make=lambda rule: lambda *case: _class_weights(*case, rule)),
         Mistake("the result holds one weight a class; each pixel needs its own.", lambda labels, classes:
                 labels.size / classes / np.bincount(labels.ravel(), minlength=classes)),
-        Mistake(f"{WHOLE}.", lambda *case: np.trunc(_class_weights(*case)))], run_marked if len(cases[0]) > 3 else None)
+        Mistake(f"{WHOLE}.", lambda *case: np.trunc(_class_weights(*case)))])
 
 
-def nearest_distances(function, seed=None, cases=CELLS, touching=False):
+def nearest_distances(function, seed=None, cases=CELLS, touching=False, full=False):
     """Check `nearest_distances(cells)`: ids (H, W) to (d1, d2), to the nearest and the second nearest cell."""
     rng = np.random.default_rng(seed)
-    quietly(function, _nearest_distances, [(_cells(rng, *case, touching),) for case in cases], [
+    maps = [_cells(rng, *case, touching or full) for case in cases]
+    quietly(function, _nearest_distances, [(_filled(one) if full else one,) for one in maps], [
         *_mistakes(DISTANCES, make=lambda maps: lambda cells: _nearest_distances(cells, maps)),
         *_mistakes(PAIRS, make=lambda change: lambda cells: change(cells, *_nearest_distances(cells)))])
 
@@ -55,18 +55,12 @@ def border_weights(function, seed=None, cases=BORDERS):
     """Check `border_weights(d1, d2, cells, w0, sigma)`: the border term of equation 2 on background, 0 on cells."""
     rng = np.random.default_rng(seed)
     maps = [_cells(rng, *case[:3], touching=len(case[2]) > 1) for case in cases]
+    if all(len(case[2]) < 2 for case in cases):  # all of them 0
+        pair = np.array([[1, 0, 2]])
+        law(np.any(value_of(function, *_nearest_distances(pair), pair, 10.0, 5.0)), "between two cells the weight is 0 too")
     quietly(function, _border_weights, [(*_nearest_distances(one), one, *case[3:]) for one, case in zip(maps, cases)], [
         *_mistakes(BORDER_TERMS),
-        *_mistakes(POWERS, HEIGHTS, PLACES, make=lambda *parts: lambda *case: _border_weights(*case, *parts))],
-        run_marked if len(cases[0][2]) < 2 else None)
-
-
-def run_marked(function, *case):
-    """Call a function and mark every nan: a mistake that gives nan can then be told from one that gives a number."""
-    got = call(function, *case)
-    return got if got.get("value") is None else capture(lambda: {
-        "is nan (0 no, 1 yes)": np.isnan(array := np.asarray(got["value"], np.float64)),
-        "result": np.where(np.isnan(array), 0, array)})
+        *_mistakes(POWERS, HEIGHTS, PLACES, make=lambda *parts: lambda *case: _border_weights(*case, *parts))])
 
 
 def _mistakes(*tables, make=lambda wrong: wrong):
@@ -120,6 +114,11 @@ def _cells(rng, height, width, ids, touching):
         regions = ndimage.label(cells, None if touching else ALL_ROUND)[1]
         if len(np.unique(cells)) == len(ids) + 1 and (regions < len(ids)) == touching:
             return np.array([0, *ids])[cells]
+
+
+def _filled(cells):
+    """The same cells, grown over all of the background."""
+    return cells[tuple(edt(cells == 0, return_indices=True)[1])]
 
 
 def _maps(cells, ids=None, distance=lambda cell: edt(~cell)):
@@ -194,6 +193,7 @@ BALANCES = (
      lambda n: (n.sum() - n) * n.sum() / (n.sum() ** 2 - (n ** 2).sum())))
 DISTANCES = (  # a map for each cell
     ("background, 0, is taken for a cell", lambda cells: _maps(cells, np.unique(cells))),
+    ("the smallest id is left out, also where no pixel is background", lambda cells: _maps(cells, np.unique(cells)[1:])),
     ("d2 leads to the second nearest pixel, which may belong to the same cell",
      lambda cells: _maps(np.cumsum(cells > 0).reshape(cells.shape) * (cells > 0))),
     ("inside out: this is the way out of each cell, not the way to it", lambda cells: _maps(cells, distance=edt)),

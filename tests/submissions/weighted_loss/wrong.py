@@ -309,6 +309,21 @@ def nearest_distances(cells):
     return tuple(np.sort(maps, axis=0)[:2])
 
 
+# %% the first id taken for background | q4 -1 | the smallest id is left out
+def nearest_distances(cells):
+    maps = [ndimage.distance_transform_edt(cells != one) for one in np.unique(cells)[1:]]
+    maps += [np.full(cells.shape, np.inf)] * 2
+    return tuple(np.sort(maps, axis=0)[:2])
+
+
+# %% ids squeezed into eight bits | q4 -1 | expected
+def nearest_distances(cells):
+    cells = cells.astype(np.uint8)
+    maps = [ndimage.distance_transform_edt(cells != one) for one in np.unique(cells[cells > 0])]
+    maps += [np.full(cells.shape, np.inf)] * 2
+    return tuple(np.sort(maps, axis=0)[:2])
+
+
 # %% cells in the order of their ids | q4 -3 | the cells of the first ids
 def nearest_distances(cells):
     maps = [ndimage.distance_transform_edt(cells != one) for one in np.unique(cells[cells > 0])]
