@@ -55,7 +55,10 @@ def crop_offsets(function, cases=SIZES):
         *mistake("these are whole differences; each side gets half of one.", lambda right, powers: 2 * right),
         *mistake("these are halves of the margins: two convolutions take 4 pixels, and a difference is halved once.",
                  lambda right, powers: right / 2),
+        *mistake("these are pixels of the image; count in pixels of the map that is cropped.",
+                 lambda right, powers: right * powers[::-1]),
         *mistake("the two convolutions at the bottom are not counted.", lambda right, powers: 8 * powers - 8),
+        *mistake("there are two convolutions at the bottom, not one.", lambda right, powers: right - 2 * powers),
         *mistake("only half of the convolutions above the bottom are counted: both paths have two a level.",
                  lambda right, powers: 8 * powers - 4),
         *mistake("all are 2 too large; see in the task which two maps meet.", lambda right, powers: right + 2),
@@ -96,9 +99,9 @@ def expanding_block(function, seed=0, cases=BLOCKS):
     def up(x, filters, **options):
         return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
 
-    def begin(change=lambda margin: margin):
+    def begin(change=lambda margin: margin, both=lambda top, left: (top, left)):
         def fit(x, skip):
-            top, left = (change((side - want) // 2) for side, want in zip(skip.shape[1:3], x.shape[1:3]))
+            top, left = both(*(change((side - want) // 2) for side, want in zip(skip.shape[1:3], x.shape[1:3])))
             return [x, skip[:, top:top + x.shape[1], left:left + x.shape[2]]]
         return fit
 
@@ -124,6 +127,11 @@ def expanding_block(function, seed=0, cases=BLOCKS):
         "`skip` is cropped to its top left corner, not to its middle.": {"fit": begin(lambda margin: 0)},
         "the crop of `skip` begins one pixel too early.": {"fit": begin(lambda margin: margin - 1)},
         "the crop of `skip` begins one pixel too late.": {"fit": begin(lambda margin: margin + 1)},
+        "the crop of `skip` begins one row too early.": {"fit": begin(both=lambda top, left: (top - 1, left))},
+        "the crop of `skip` begins one row too late.": {"fit": begin(both=lambda top, left: (top + 1, left))},
+        "the margin of the rows is used for the columns too; the two may differ.": {
+            "fit": begin(both=lambda top, left: (top, top))},
+        "the up-convolution has no bias.": {"up": partial(up, use_bias=False)},
         "there is one 3x3 convolution, where the paper has two.": {"relus": (1,)},
         **{f"the {which} no ReLU; each 3x3 convolution is followed by one.": {"relus": relus} for which, relus in (
             ("first convolution has", (0, 1)), ("second convolution has", (1, 0)), ("convolutions have", (0, 0)))}}),
@@ -149,6 +157,7 @@ def build_net(function, seed=0, cases=NETS):
         "the two convolutions at the bottom are missing.": {"bottom": ()},
         "there is one convolution at the bottom, where the paper has two.": {"bottom": (1,)},
         "the convolutions at the bottom have no ReLU.": {"bottom": (0, 0)},
+        "the first convolution at the bottom has no ReLU.": {"bottom": (0, 1)},
         "the second convolution at the bottom has no ReLU.": {"bottom": (1, 0)},
         "the convolutions at the bottom pad; the paper's are unpadded.": {"padding": "same"},
         "the 1x1 convolution at the end is missing.": {"last": 0},
@@ -179,7 +188,8 @@ def run_net(build, size, *rest):
 def _outcome(model, shapes, seed):
     """Number of weights, and output for random weights under which the order of layers or a concatenation is free.
 
-    Weights of one shape are alike, and so is a 3x3 kernel for all input channels. Its small mean keeps every ReLU busy.
+    Weights of one shape are alike (a 1x1 convolution and a dense layer too), and so is a 3x3 kernel for all input channels.
+    Its small mean keeps every ReLU busy.
     """
     if model is None:
         return None
@@ -190,7 +200,7 @@ def _outcome(model, shapes, seed):
         return np.random.default_rng([*np.ravel(seed), *shape]).normal(size=shape).astype(np.float32)
 
     for weight in model.weights:
-        value = random(weight.shape) / 2
+        value = random([side for side in weight.shape if side > 1]).reshape(weight.shape) / 2
         if value.ndim == 4 and len(value) == 3:
             value = 1.2 * (value - 0.8 * value.mean((0, 1)))[:, :, :1] / value.shape[2] ** 0.5
         weight.assign(np.broadcast_to(value, weight.shape))

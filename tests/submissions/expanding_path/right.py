@@ -129,20 +129,6 @@ def build_net(size, depth, filters, classes, contracting, expanding):
     return keras.Model(inputs=[inputs], outputs=outputs)
 
 
-# %% net whose bottom is the features of a contracting block
-def build_net(size, depth, filters, classes, contracting, expanding):
-    inputs = x = keras.Input((size, size, 1))
-    skips = []
-    for _ in range(depth):
-        features, x = contracting(x, filters)
-        skips.append((features, filters))
-        filters *= 2
-    x = contracting(x, filters)[0]
-    for features, width in skips[::-1]:
-        x = expanding(x, features, width)
-    return keras.Model([inputs], [keras.layers.Conv2D(classes, (1, 1), padding="same")(x)])
-
-
 # %% net with its own blocks, skip first, and drop-out at the end of the contracting path
 def build_net(size, depth, filters, classes, contracting, expanding):
     def convolve(x, width):
@@ -161,3 +147,17 @@ def build_net(size, depth, filters, classes, contracting, expanding):
         skip = keras.layers.CenterCrop(*x.shape[1:3])(skips[level])
         x = convolve(keras.layers.concatenate([skip, x]), filters * 2 ** level)
     return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+
+
+# %% a dense layer at the end
+def build_net(size, depth, filters, classes, contracting, expanding):
+    x = inputs = keras.Input((size, size, 1))
+    skips = []
+    for level in range(depth):
+        features, x = contracting(x, filters * 2 ** level)
+        skips.append(features)
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters * 2 ** depth, 3, activation="relu")(x)
+    while skips:
+        x = expanding(x, skips.pop(), filters * 2 ** len(skips))
+    return keras.Model(inputs, keras.layers.Dense(classes)(x))

@@ -334,3 +334,41 @@ def build_net(size, depth, filters, classes, contracting, expanding):
     if depth > 1:
         x = expanding(x, second, 2 * filters)
     return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(expanding(x, first, filters)))
+
+
+# %% bottom built by a contracting level | q5 -3 | would meet the odd size
+def build_net(size, depth, filters, classes, contracting, expanding):
+    x = inputs = keras.Input((size, size, 1))
+    skips = []
+    for level in range(depth):
+        features, x = contracting(x, filters * 2 ** level)
+        skips.append(features)
+    x, _ = contracting(x, filters * 2 ** depth)
+    for level in reversed(range(depth)):
+        x = expanding(x, skips[level], filters * 2 ** level)
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+
+
+# %% margin of the rows for the columns | q4 -4 | margin of the rows is used for the columns
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    margin = (skip.shape[1] - x.shape[1]) // 2
+    x = keras.layers.Concatenate()([x, skip[:, margin:margin + x.shape[1], margin:margin + x.shape[2]]])
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x
+
+
+# %% up-convolution without bias | q4 -4 | the up-convolution has no bias
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2, use_bias=False)(x)
+    top, left = (skip.shape[1] - x.shape[1]) // 2, (skip.shape[2] - x.shape[2]) // 2
+    x = keras.layers.Concatenate()([x, skip[:, top:top + x.shape[1], left:left + x.shape[2]]])
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x
+
+
+# %% offsets in pixels of the image | q2 -4 | count in pixels of the map
+def crop_offsets(size, depth):
+    return [(12 * 2 ** (depth - 1 - level) - 8) * 2 ** level for level in range(depth)]
