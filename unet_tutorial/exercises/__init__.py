@@ -8,6 +8,7 @@ import copy
 import functools
 import inspect
 import os
+import re
 import types
 from typing import Callable, NamedTuple
 
@@ -78,8 +79,11 @@ def cause(mistakes, cases, came, run, tolerance=TOLERANCE):
     return ""
 
 
-def refuses(function, name, cases, rule, error=ValueError):
-    """Check that a function raises an error in each case. `rule` says why it should, in the words of the task."""
+def refuses(function, name, cases, rule, error=ValueError, told=None):
+    """Check that a function raises an error in each case. `rule` says why it should, in the words of the task.
+
+    `told` gives the numbers of a case of which the error's message must name one.
+    """
     refuse_borrowed(function)
     for case in cases:
         got = at_home(call, function, *case)
@@ -87,9 +91,13 @@ def refuses(function, name, cases, rule, error=ValueError):
             raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
                         f"{show(got['value'])} instead.")
         if error.__name__ not in got["raised"]:
-            raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came a "
+            raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
                         f"{got['raised'][0]}: {got['text']}")
-    print(f"{name}: refuses {len(cases)} inputs that it should")
+        numbers = told(*case) if told else ()
+        law(not numbers or {*re.findall(r"\d+", got["text"])} & {*map(str, numbers)},
+            f"{name}({describe(None, case)}): refuses rightly, but the message {got['text']!r} does not name what is "
+            f"wrong, {' or '.join(map(str, numbers))}")
+    print(f"{name}: rightly refuses {len(cases)} inputs")
 
 
 def law(holds, text, hint=None):
@@ -190,7 +198,7 @@ def _difference(expected, came, tolerance, part=""):
     except (TypeError, ValueError):
         return f"{part}expected {show(expected)}, came {show(came)}."
     if want.shape != got.shape:
-        return f"{part}expected {_shape(want)}, came {_shape(got)}."
+        return f"{part}expected {_shape(want)}, came {_shape(got)}{_odd_ones(want, got)}."
     if not want.size:
         return None
     with np.errstate(invalid="ignore", over="ignore"):
@@ -202,6 +210,14 @@ def _difference(expected, came, tolerance, part=""):
     place = np.unravel_index(np.argmax(off > tolerance), off.shape)
     where = f"at [{', '.join(map(str, place))}] " if want.ndim else ""
     return f"{part}{where}expected {want[place]:.6g}, came {got[place]:.6g}."
+
+
+def _odd_ones(want, got):
+    """Of two long lists, the first number that only one of them holds, in words."""
+    if want.ndim != 1 or got.ndim != 1 or len(want) <= 8:
+        return ""
+    missing, surplus = np.setdiff1d(want, got), np.setdiff1d(got, want)
+    return f"; {missing[0]:g} is missing" if len(missing) else f"; {surplus[0]:g} is too many" if len(surplus) else ""
 
 
 def _shape(array):

@@ -10,15 +10,21 @@ from . import Mistake, capture, check, random_weights, refuses
 IMAGES = ((7, 7), (9, 6), (5, 8))
 KERNELS = ((3, 3), (2, 3), (1, 1))
 MAPS = ((4, 4, 1), (6, 4, 3), (2, 8, 2))
-SIZES = ((572, 4), (188, 4), (44, 2), (20, 1), (236, 3))
-RANGES = ((180, 260, 4), (1, 60, 2), (188, 204, 4), (100, 130, 3))
+SIZES = ((572, 4), (188, 4), (44, 2), (22, 1), (236, 3))
+RANGES = ((180, 260, 4), (1, 60, 2), (188, 204, 4), (100, 130, 3), (15, 30, 1))
 BLOCKS = (((12, 12, 1), 3), ((10, 14, 2), 4))
 
 
-def convolve(function, seed=None, images=IMAGES, kernels=KERNELS):
-    """Check `convolve(image, kernel)`: (H, W) and (h, w) to (H - h + 1, W - w + 1), the valid part, no kernel flip."""
+def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
+    """Check `convolve(image, kernel)`: (H, W) and (h, w) to (H - h + 1, W - w + 1), the valid part, no kernel flip.
+
+    With `whole`, either the image or the kernel holds integers.
+    """
     rng = np.random.default_rng(seed)
     cases = [(rng.normal(size=image), rng.normal(size=kernel)) for image, kernel in zip(images, kernels)]
+    if whole:
+        cases = [(np.rint(9 * image).astype(int), kernel) for image, kernel in cases] + [
+            (image, np.rint(9 * kernel).astype(int)) for image, kernel in cases]
     check(function, _convolve, cases, (
         Mistake("the kernel is turned by 180 degrees, as in a mathematical convolution; a network's layer does not turn "
                 "it.", lambda image, kernel: _convolve(image, kernel[::-1, ::-1])),
@@ -31,7 +37,9 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS):
         Mistake("the kernel is transposed: its first axis runs along the rows of the image.",
                 lambda image, kernel: _convolve(image, kernel.T)),
         Mistake("the products are averaged, not added.",
-                lambda image, kernel: _convolve(image, kernel) / kernel.size)))
+                lambda image, kernel: _convolve(image, kernel) / kernel.size),
+        *(Mistake(f"the result has the type of the {name}: where that holds integers, decimals are cut off.",
+                  functools.partial(_convolve_as, which)) for which, name in enumerate(("image", "kernel")))))
 
 
 def max_pool(function, seed=None, shapes=MAPS):
@@ -51,10 +59,11 @@ def max_pool(function, seed=None, shapes=MAPS):
                 lambda features: _max_pool(features).transpose(1, 0, 2))))
 
 
-def max_pool_refuses(function, shapes=((5, 4, 1), (4, 7, 2))):
+def max_pool_refuses(function, shapes=((5, 4, 1), (4, 7, 2), (5, 9, 1))):
     """Check that `max_pool` raises a ValueError where a side is odd."""
     refuses(function, "max_pool", [(np.zeros(shape),) for shape in shapes],
-            "a side of the map is odd and a window would hang over the edge")
+            "a side of the map is odd and a window would hang over the edge",
+            told=lambda features: [side for side in features.shape[:2] if side % 2])
 
 
 def path_sizes(function, cases=SIZES):
@@ -93,6 +102,10 @@ def legal_inputs(function, cases=RANGES):
         Mistake("`last` itself is left out.", without(last_too=False)),
         Mistake("these are the multiples of 2 ** depth; the convolutions between the poolings shift the legal sizes.",
                 without(step="multiple")),
+        Mistake("the list begins at `first`, also where that side is not legal.", lambda first, last, depth: list(range(
+            max(first, _legal_inputs(1, 1000, depth)[0]), last + 1, 2 ** depth))),
+        Mistake("the smallest legal side is four pixels more than what the U takes off at some depths only; four are not left at every depth.", lambda *case: [
+            size for size in without(smallest=False)(*case) if size >= 12 * 2 ** case[2] - 4]),
         Mistake("some of these are too small: no pixel would be left at the end of the U.", without(smallest=False))))
 
 
@@ -101,10 +114,12 @@ def contracting_block(function, seed=0, cases=BLOCKS):
     from .. import model
     layers = model.layers
 
-    def built(x, filters, padding="valid", count=2, last="relu", pool=layers.MaxPooling2D, kernel=3, normalize=False):
+    def built(x, filters, padding="valid", count=2, last="relu", pool=layers.MaxPooling2D, kernel=3, normalize=False,
+              bias=True, drop=None):
         for number in range(count):
-            x = layers.Conv2D(filters, kernel, padding=padding)(x)
+            x = layers.Conv2D(filters, kernel, padding=padding, use_bias=bias)(x)
             x = layers.BatchNormalization()(x) if normalize else x
+            x = layers.Dropout(0.5)(x) if drop == number else x
             x = layers.Activation("relu" if number < count - 1 else last)(x)
         return x, pool(2)(x)
 
@@ -120,6 +135,8 @@ def contracting_block(function, seed=0, cases=BLOCKS):
         Mistake("the second convolution has no ReLU; each convolution is followed by one.",
                 functools.partial(built, last=None)),
         Mistake("there is a batch normalization; the paper has none.", functools.partial(built, normalize=True)),
+        Mistake("the convolutions have no bias.", functools.partial(built, bias=False)),
+        *(Mistake("there is a drop-out; this block has none.", functools.partial(built, drop=drop)) for drop in (0, 1)),
         Mistake("the mean of each window is pooled, not its maximum.",
                 functools.partial(built, pool=layers.AveragePooling2D)),
         Mistake("the convolutions are 5x5; the paper's are 3x3.", functools.partial(built, kernel=5))),
@@ -133,13 +150,16 @@ def run_block(block, shape, filters, seed):
 
         x = keras.Input(shape)
         outputs = block(x, filters)
+        if outputs is None:
+            return None
         if not isinstance(outputs, (tuple, list)) or len(outputs) != 2:
             raise TypeError("the block must return two tensors, features and pooled")
         model, rng = keras.Model(x, list(outputs)), np.random.default_rng(seed)
         model.set_weights(random_weights(model, rng))
-        features, pooled = model(rng.normal(size=(2, *shape)).astype(np.float32))
+        images = rng.normal(size=(2, *shape)).astype(np.float32)
+        (features, pooled), trained = model(images), model(images, training=True)
         return {"number of weights": model.count_params(), "features": np.asarray(features),
-                "pooled": np.asarray(pooled)}
+                "pooled": np.asarray(pooled), "same in training and in use": np.allclose(features, trained[0], atol=1e-4)}
     return capture(whole)
 
 
@@ -150,6 +170,11 @@ def _convolve(image, kernel):
 def _convolve_same(image, kernel):
     before = [(side - 1) // 2 for side in kernel.shape]
     return _convolve(np.pad(image, [(b, side - 1 - b) for b, side in zip(before, kernel.shape)]), kernel)
+
+
+def _convolve_as(which, *case):
+    result = _convolve(*case)
+    return np.trunc(result) if case[which].dtype.kind == "i" else result
 
 
 def _windows(features):

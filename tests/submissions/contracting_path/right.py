@@ -39,7 +39,7 @@ def max_pool(features):
 # %% pooling by strides
 def max_pool(features):
     if any(side % 2 for side in features.shape[:2]):
-        raise ValueError("odd")
+        raise ValueError(f"odd side in {features.shape}")
     return np.maximum(np.maximum(features[::2, ::2], features[1::2, ::2]),
                       np.maximum(features[::2, 1::2], features[1::2, 1::2]))
 

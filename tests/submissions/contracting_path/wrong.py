@@ -43,7 +43,7 @@ def convolve(image, kernel):
 def max_pool(features):
     height, width, channels = features.shape
     if height % 2 or width % 2:
-        raise ValueError("odd")
+        raise ValueError(f"odd: {features.shape}")
     return features.reshape(height // 2, 2, width // 2, 2, channels).mean(axis=(1, 3))
 
 
@@ -63,7 +63,7 @@ def max_pool(features):
 def max_pool(features):
     height, width, channels = features.shape
     if height % 2 or width % 2:
-        raise ValueError("odd")
+        raise ValueError(f"odd: {features.shape}")
     result = np.zeros((height // 2, width // 2, channels))
     for y in range(height):
         for x in range(width):
@@ -167,3 +167,84 @@ def path_sizes(size, depth):
     import unet_tutorial.geometry
 
     return unet_tutorial.geometry.layer_sizes(size, depth)[:3 * depth + 3]
+
+
+# %% result of the image's type | q1 -1 | the result has the type of the image
+def convolve(image, kernel):
+    h, w = kernel.shape
+    output = np.zeros_like(image[h - 1:, w - 1:])
+    for y in range(output.shape[0]):
+        for x in range(output.shape[1]):
+            output[y, x] = np.sum(image[y:y + h, x:x + w] * kernel)
+    return output
+
+
+# %% two odd sides accepted | q2 -1 | a window would hang over the edge
+def max_pool(features):
+    height, width, channels = features.shape
+    if (height + width) % 2:
+        raise ValueError(f"size {height} x {width} cannot be pooled")
+    height, width = height // 2, width // 2
+    return features[:2 * height, :2 * width].reshape(height, 2, width, 2, channels).max((1, 3))
+
+
+# %% message without the size | q2 -1 | does not name what is wrong, 5
+def max_pool(features):
+    height, width, channels = features.shape
+    if height % 2 or width % 2:
+        raise ValueError("odd input")
+    return features.reshape(height // 2, 2, width // 2, 2, channels).max((1, 3))
+
+
+# %% list that begins at an illegal size | q4 -2 | begins at `first`
+def legal_inputs(first, last, depth):
+    period, loss = 2 ** depth, 12 * 2 ** depth - 8
+    smallest = loss + 1
+    while (smallest + 4) % period:
+        smallest += 1
+    return list(range(max(first, smallest), last + 1, period))
+
+
+# %% four pixels left at every depth | q4 -3 | not left at every depth
+def legal_inputs(first, last, depth):
+    smallest = 12 * 2 ** depth - 4
+    return [size for size in range(first, last + 1) if size >= smallest and (size - smallest) % 2 ** depth == 0]
+
+
+# %% no bias in Keras | q5 -4 | the convolutions have no bias
+def contracting_block(x, filters):
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu", use_bias=False)(x)
+    return x, keras.layers.MaxPooling2D(2)(x)
+
+
+# %% drop-out in the block | q5 -4 | there is a drop-out
+def contracting_block(x, filters):
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    x = keras.layers.Dropout(0.2)(x)
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x, keras.layers.MaxPooling2D(2)(x)
+
+
+# %% odd bottom refused | q3 -3, q4 -3 | odd
+def path_sizes(size, depth):
+    sizes = [size]
+    for level in range(depth + 1):
+        sizes += [sizes[-1] - 2, sizes[-1] - 4]
+        if sizes[-1] % 2:
+            raise ValueError(f"odd side {sizes[-1]}")
+        if level < depth:
+            sizes.append(sizes[-1] // 2)
+    return sizes
+
+
+def legal_inputs(first, last, depth):
+    legal = []
+    for size in range(first, last + 1):
+        try:
+            path_sizes(size, depth)
+        except ValueError:
+            continue
+        if size > 12 * 2 ** depth - 8:
+            legal.append(size)
+    return legal
