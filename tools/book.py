@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from nbclient.exceptions import CellExecutionError
 
-from . import assets, evidence, ledger, links, notebooks, text
+from . import assets, evidence, ledger, links, notebooks, polish, text
 
 SYNTHETIC = "synthetic"
 ASSIGNMENTS = "assignments"
@@ -125,6 +125,7 @@ class Book:
                                  "-d", self.doctrees, self.stage, self.html])
         if result.returncode:
             raise Failed("Sphinx found something to complain about: see above")
+        polish.polish(self.html)
         (self.html / "index.html").write_text(REDIRECT.format(page=f"{self.contents['root']}.html"))
 
     def store(self, names=()):

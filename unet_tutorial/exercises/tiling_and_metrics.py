@@ -37,13 +37,13 @@ def mirror_pad(function, seed=None, cases=NEAR):
                 lambda image, m: np.pad(image, [(min(m, side - 1),) * 2 for side in image.shape], "reflect")),
         Mistake("positions are folded back once at each edge; with a large margin some are still outside after that.",
                 lambda image, m: image[np.ix_(*(n - abs(n - 1 - abs(np.arange(-m, n + m))) - 1 for n in image.shape))])
-    ))
+    ), tolerance=1e-6)
 
 
 def predict_tiled(function, seed=None, shapes=ANY, network=None):
     """Check `predict_tiled(image, network, out, margin, stride, mirror_pad)`: stitched equals whole."""
     rng, network = np.random.default_rng(seed), network or pools_by_4
-    sizes = {pools_by_4: (10, 5, 4), pools_by_8: (12, 10, 8)}[network]
+    sizes = {pools_by_4: (10, 5, 4), pools_by_4_narrow: (6, 5, 4), pools_by_8: (12, 10, 8)}[network]
     check(function, _predict_tiled, [(rng.normal(size=shape), network, *sizes, _mirror_pad) for shape in shapes],
           [Mistake(hint, functools.partial(_tiled, **options)) for hint, options in _tiling_mistakes()])
 
@@ -67,10 +67,13 @@ def contingency(function, seed=None, cases=IDS):
 
 
 def rand_error(function, seed=None, shapes=((4, 3), (3, 5), (6, 4)), special=False):
-    """Check `rand_error(table)`: 1 - F of the pairs of pixels. `special`: no pixel in row 0, and nothing but row 0."""
+    """Check `rand_error(table)`: 1 - F of the pairs of pixels.
+
+    With `special`, one table has no pixel in row 0, one nothing but row 0, and one the counts of a large slice.
+    """
     tables = [np.random.default_rng(seed).integers(1, 20, shape) for shape in shapes]
     if special:
-        tables[0][0], tables[1] = 0, tables[1][:1]
+        tables[0][0], tables[1], tables[2] = 0, tables[1][:1], 5000 * tables[2]
     check(function, _rand_error, [(table,) for table in tables], [
         Mistake(hint, functools.partial(_rand_error, **options)) for hint, options in _rand_mistakes()], tolerance=1e-5)
 
@@ -102,6 +105,11 @@ def pixel_error(function, seed=None, cases=CELLS):
 def pools_by_4(tile):
     """In place of a network: a (20, 20) tile to (10, 10). Moves along with shifts by multiples of 4 only."""
     return _forward(tile, 5, 4, 20)
+
+
+def pools_by_4_narrow(tile):
+    """As `pools_by_4`, for smaller tiles: (16, 16) to (6, 6)."""
+    return _forward(tile, 5, 4, 16)
 
 
 def pools_by_8(tile):

@@ -84,10 +84,11 @@ export function start(root) {
   const bar = element("progress", { max: 1, value: 0, "aria-label": "Tiles done" });
   const cancel = element("button", { type: "button", hidden: "" }, "cancel");
   const words = element("p", { class: "words", "aria-live": "polite" });
-  const segmented = element("canvas", { role: "img" }), probability = element("canvas", { role: "img" });
+  const segmented = element("canvas", { role: "img", "aria-label": "The image" });
+  const probability = element("canvas", { role: "img", "aria-label": "Nothing is computed yet" });
   const square = element("div", { class: "look", tabindex: 0, role: "group" });
   const layer = field("Layer", { choices: LAYERS.map(({ words: name }) => name) });
-  const maps = element("canvas", { role: "img" });
+  const maps = element("canvas", { role: "img", "aria-label": "No map is shown yet" });
   const mapWords = element("p", { class: "words", "aria-live": "polite" });
   const u = drawU((name) => { layer.set(LAYERS.find((one) => one.name === name).words); });
 

@@ -76,18 +76,18 @@ def contingency(segments, truth):
             for i in range(int(segments.max()) + 1)]
 
 
-# %% table by a histogram with its range, and the error from the pairs of all pixels
+# %% table by a histogram with its range, and the error in whole numbers of Python
 def contingency(segments, truth):
     rows, columns = int(segments.max()) + 1, int(truth.max()) + 1
     return np.histogram2d(segments.ravel(), truth.ravel(), (rows, columns), ((0, rows), (0, columns)))[0]
 
 
 def rand_error(table):
-    table = np.asarray(table)[:, 1:]
-    rows, columns = (index.ravel().repeat(table.ravel()) for index in np.indices(table.shape))
-    rows[rows == 0] = -np.arange(1, (rows == 0).sum() + 1)
-    same_row, same_column = rows[:, None] == rows, columns[:, None] == columns
-    return np.float32(1 - 2 * (same_row & same_column).sum() / (same_row.sum() + same_column.sum()))
+    table = [[int(count) for count in row[1:]] for row in table]
+    square = lambda counts: sum(count * count for count in counts)
+    alone, tp = sum(table[0]), sum(map(square, table[1:]))
+    found, true = square(map(sum, table[1:])), square(map(sum, zip(*table)))
+    return np.float32(1 - 2 * (tp + alone) / (found + alone + true))
 
 
 # %% table by SciPy, errors by counts of wrong pairs and pixels

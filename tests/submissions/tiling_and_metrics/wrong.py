@@ -425,3 +425,56 @@ def pixel_error(proposal, truth):
     import unet_tutorial.metrics as scores
 
     return scores.pixel_error(proposal * 1, truth * 1)
+
+
+# %% distance of one network written in | q2 -2 | expected
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    height, width = image.shape
+    side, step = out + 2 * margin, 8
+    padded = mirror_pad(image, margin + out)[out:, out:]
+    result = np.zeros((height + out, width + out))
+    for r in range(0, height, step):
+        for c in range(0, width, step):
+            result[r:r + out, c:c + out] = network(padded[r:r + side, c:c + side])
+    return result[:height, :width]
+
+
+# %% no tile for a narrow image | q2 -2 | expected
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    height, width = image.shape
+    side, step = out + 2 * margin, out // stride * stride
+    padded = mirror_pad(image, margin + out)[out:, out:]
+    result = np.zeros((height + out, width + out))
+    for i in range(int(np.ceil((height - out) / step)) + 1):
+        for j in range(int(np.ceil((width - out) / step)) + 1):
+            r, c = i * step, j * step
+            result[r:r + out, c:c + out] = network(padded[r:r + side, c:c + side])
+    return result[:height, :width]
+
+
+# %% table size in the type of the ids | q3 -1 | raised
+def contingency(segments, truth):
+    table = np.zeros((segments.max() + 1, truth.max() + 1), int)
+    np.add.at(table, (segments, truth), 1)
+    return table
+
+
+# %% squares of 32-bit counts | q4 -1 | expected
+def rand_error(table):
+    inner = np.asarray(table).astype(np.int32)[:, 1:]
+    alone, joint = inner[0].sum(dtype=np.int32), inner[1:]
+    tp = (joint ** 2).sum(dtype=np.int32) + alone
+    found = (joint.sum(axis=1, dtype=np.int32) ** 2).sum(dtype=np.int32) + alone
+    true = (inner.sum(axis=0, dtype=np.int32) ** 2).sum(dtype=np.int32)
+    return 1 - 2 * tp / (found + true)
+
+
+# %% sums of eight bits | q5 -1 | expected
+def pixel_error(proposal, truth):
+    tp, total = sum((proposal * truth).ravel()), sum(proposal.ravel()) + sum(truth.ravel())
+    return 1 - 2 * tp / total if total else 0.0
+
+
+# %% half precision | q1 -4 | expected
+def mirror_pad(image, margin):
+    return np.pad(image, margin, mode="reflect").astype(np.float16)

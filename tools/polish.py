@@ -1,0 +1,96 @@
+"""Makes built pages lighter and plainer to assistive technology: icons, pictures, roles and names."""
+
+import hashlib
+import io
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from bs4 import BeautifulSoup
+from PIL import Image
+
+ICONS = "_static/icons.css"
+BASE = """.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far { display: inline-block; width: 1em; height: 1em; vertical-align: -.125em;
+  background: currentColor; -webkit-mask: var(--icon) center / contain no-repeat; mask: var(--icon) center / contain no-repeat; }
+:is(.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far)::before { content: none !important; }
+.fa-lg { font-size: 1.25em; }
+"""
+QUALITY = 85  # of photographs as WebP
+
+
+def polish(folder):
+    """Polish every page below a folder that Sphinx wrote. A page that is polished already stays as it is."""
+    pages = sorted(folder.rglob("*.html"))
+    smaller = pictures(folder / "_images")
+    names = set()
+    for path in pages:
+        before = path.read_text()
+        page = BeautifulSoup(before, "html.parser")
+        icons_of(page, path, folder, names)
+        accessible(page)
+        for image in page.select("img[src]"):
+            folder_of, _, name = image["src"].rpartition("/")
+            if name in smaller:
+                image["src"] = f"{folder_of}/{smaller[name].name}"
+        after = str(page)
+        if after != before:
+            path.write_text(after)
+    (folder / ICONS).write_text(BASE + "".join(rules(folder, names)))
+
+
+def pictures(folder):
+    """Write each PNG as WebP beside it: without loss, or as a photograph where that has less than half the bytes.
+
+    Returns name of each PNG, and the path of its WebP where that is the smaller of the two.
+    """
+    found = {}
+    for path in sorted(folder.glob("*.png")) if folder.is_dir() else ():
+        content = path.read_bytes()
+        webp = path.with_name(f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}.webp")
+        if not webp.exists():
+            image = Image.open(io.BytesIO(content)).convert("RGB")
+            exact, photograph = (encode(image, **options) for options in (
+                {"lossless": True, "method": 6}, {"quality": QUALITY, "method": 6}))
+            webp.write_bytes(photograph if 2 * len(photograph) < len(exact) else exact)
+        if webp.stat().st_size < len(content):
+            found[path.name] = webp
+    return found
+
+
+def encode(image, **options):
+    file = io.BytesIO()
+    image.save(file, "webp", **options)
+    return file.getvalue()
+
+
+def icons_of(page, path, folder, names):
+    """Note the icons of a page, and take its icon font and the script of all icons away."""
+    for node in page.select("[class*=fa-]"):
+        names.update(name[3:] for name in node["class"] if name.startswith("fa-"))
+    up = "../" * len(path.relative_to(folder).parts[1:])
+    for node in page.select("script[src*=fontawesome], link[href*=fontawesome]"):
+        node.decompose()
+    if page.head and not page.select(f"link[href$='{ICONS}']"):
+        page.head.append(page.new_tag("link", rel="stylesheet", href=up + ICONS))
+
+
+def rules(folder, names):
+    """A style rule for each icon: its outline, taken from the theme's script of all icons, as a mask."""
+    source = (folder / "_static/scripts/fontawesome.js").read_text()
+    for name in sorted(names):
+        own, alias = rf'(?<![\w-])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\]', rf'\[(\d+),(\d+),\[[^\]]*"{re.escape(name)}"[^\]]*\]'
+        found = [*re.finditer(rf'{alias},"[^"]*","([^"]+)"\]', source), *re.finditer(rf'{own},"[^"]*","([^"]+)"\]', source)]
+        if found:
+            width, height, outline = found[-1].groups()
+            image = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{outline}'/></svg>"
+            yield f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(image, safe=" =:/")}"); }}\n'
+
+
+def accessible(page):
+    """Mend what the theme and its extensions leave to be wished: names that differ from the text, stray and wrong roles."""
+    for node in page.select("button.search-button-field, summary[aria-label]"):
+        del node["aria-label"]
+    for node in page.select(".citation-list, .citation, .citation [role], .footnote[role], aside.footnote [role]"):
+        del node["role"]
+    for node in page.select(".sidebar-primary-items__start"):
+        node["role"], node["aria-label"] = "navigation", "The book"
