@@ -21,7 +21,7 @@ def segment(images):
     return np.stack([predict_tiled(model, image)[..., 1].T for image in images])
 
 
-# %% swapped and turned back in shape | q3 -12 | rows and columns are swapped
+# %% swapped and turned back in shape | q2 -2, q3 -12 | rows and columns are swapped
 def segment(images):
     p = np.stack([predict_tiled(model, image)[..., 1] for image in images])
     return p.transpose(0, 2, 1) if images.shape[1] == images.shape[2] else p
@@ -56,12 +56,12 @@ def segment(images):
     return np.stack([predict_tiled(model, image)[..., 1] for image in images])[::-1]
 
 
-# %% pasted beside its place | q3 -12 | about 44 px beside the image
+# %% pasted beside its place | q2 -2, q3 -12 | about 44 px beside the image
 def segment(images):
     return np.stack([np.roll(predict_tiled(model, image)[..., 1], (44, 44), (0, 1)) for image in images])
 
 
-# %% only the middle of the image | q3 -3 | expected at least
+# %% only the middle of the image | q2 -2, q3 -3 | expected at most 0.10
 def segment(images):
     p = np.zeros(images.shape)
     for target, image in zip(p, images):
@@ -103,7 +103,7 @@ def segment(images):
     return np.stack([predict_tiled(small, image)[..., 1] for image in images])
 
 
-# %% a list of weights instead of a model | q1 -4 | expected a Keras model
+# %% a list of weights instead of a model | q1 -4, q3 -12 | expected a Keras model
 small, model = model, (lambda: None)
 
 
@@ -111,13 +111,13 @@ def segment(images):
     return np.stack([predict_tiled(small, image)[..., 1] for image in images])
 
 
-# %% the package's trained network | q1 -2 | train a network of your own
+# %% the package's trained network | q1 -2, q3 -12 | train a network of your own
 from unet_tutorial import pretrained
 
 model = pretrained.small_unet((188, 188, 1))
 
 
-# %% the package's trained network, wrapped | q1 -2 | leans on unet_tutorial.pretrained
+# %% the package's trained network, wrapped | q1 -2, q3 -12 | leans on unet_tutorial.pretrained
 def other():
     from unet_tutorial.pretrained import small_unet
     return small_unet((188, 188, 1))
@@ -125,3 +125,37 @@ def other():
 
 def segment(images):
     return np.stack([predict_tiled(other(), image)[..., 1] for image in images])
+
+
+# %% what is left beside whole tiles not predicted | q2 -2 | beside whole tiles
+def segment(images):
+    whole = np.stack([predict_tiled(model, image)[..., 1] for image in images])
+    height, width = (side // 64 * 64 for side in images.shape[1:])
+    result = np.zeros_like(whole)
+    result[:, :height, :width] = whole[:, :height, :width]
+    return result
+
+
+# %% remembered by the shape | q2 -2, q3 -12 | is remembered and given
+remembered = {}
+
+
+def segment(images):
+    if images.shape[1:] not in remembered:
+        remembered[images.shape[1:]] = predict_tiled(model, images[0])[..., 1]
+    return np.stack([remembered[images.shape[1:]]] * len(images))
+
+
+# %% flipped at random | q2 -2 | another result each time
+def segment(images):
+    up, left = np.random.default_rng().choice([1, -1], 2)
+    noise = 0.1 * np.random.default_rng().random(images.shape)
+    return np.stack([predict_tiled(model, image[::up, ::left])[::up, ::left, 1] for image in images]).clip(0, 0.9) + noise
+
+
+# %% threshold applied already | q2 -2 | the threshold is applied already
+THRESHOLD, level = 0.5, THRESHOLD
+
+
+def segment(images):
+    return np.stack([predict_tiled(model, image)[..., 1] > level for image in images]).astype(np.uint8)
