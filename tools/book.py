@@ -125,6 +125,9 @@ class Book:
                                  "-d", self.doctrees, self.stage, self.html])
         if result.returncode:
             raise Failed("Sphinx found something to complain about: see above")
+        for source, target in (("_extra", ""), ("_static", "_static")):  # Sphinx copies them only where a page changed
+            if (self.stage / "book" / source).is_dir():
+                shutil.copytree(self.stage / "book" / source, self.html / target, dirs_exist_ok=True)
         polish.polish(self.html)
         (self.html / "index.html").write_text(REDIRECT.format(page=f"{self.contents['root']}.html"))
 
