@@ -52,3 +52,22 @@ export function field(label, { choices, ...attributes }, unit = "") {
     changed(tell) { input.addEventListener("input", () => { note(); tell(value()); }); },
   };
 }
+
+/** Words about what is seen: shown at once, and read aloud when they have stayed for a while. */
+export function narration(settled = 500) {
+  const seen = element("p", { class: "words", "aria-hidden": "true" }), heard = element("p", { class: "heard", "aria-live": "off" });
+  const say = (text) => {
+    heard.setAttribute("aria-live", "polite");
+    heard.textContent = text;
+  };
+  let pause = 0;
+  return {
+    nodes: [seen, heard],
+    tell(text) {
+      seen.textContent = text;
+      clearTimeout(pause);
+      if (!heard.textContent) heard.textContent = text; // nobody asked for it while the page loads
+      else if (heard.textContent !== text) pause = setTimeout(say, settled, text);
+    },
+  };
+}
