@@ -10,6 +10,7 @@ from pathlib import Path
 from .notebooks import ROOT, dependencies
 
 FOLDER = Path("book/_extra/explorables")
+PART = slice(64, 256), slice(192, 384)  # rows and columns of the first that the threshold explorer shows
 SLICES = (6, 7, 21)  # none that the small network was trained on; the last one is noisier
 LIBRARIES = {  # file of a page: file of an npm package, installed as package-lock.json pins it
     "tf-core.js": "@tensorflow/tfjs-core/dist/tf-core.es2017.min.js",
@@ -28,9 +29,10 @@ def pictures():
     (levels, cells), *others = (specimen.em_slice(number, 512, 0) for number in SLICES)
     image = (levels / 255).astype(np.float32)
     probability = tiling.predict_tiled(pretrained.small_unet(), image)[..., 1]
-    files = {"slice.png": png(levels), "label.png": png((cells > 0) * 255), "probability.png": png(np.rint(probability * 255)),
-             "live.png": still(image, probability)}
-    return files | {f"slice-{number}.png": png(other[0]) for number, other in zip(SLICES[1:], others)}
+    first = {"slice": levels, "label": (cells > 0) * 255, "probability": np.rint(probability * 255)}
+    files = {f"{name}.png": png(values) for name, values in first.items()}
+    files |= {f"part-{name}.png": png(values[PART]) for name, values in first.items()}
+    return files | {"live.png": still(image, probability)} | {f"slice-{number}.png": png(other[0]) for number, other in zip(SLICES[1:], others)}
 
 
 def still(image, probability):

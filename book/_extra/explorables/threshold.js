@@ -3,7 +3,7 @@ import { judge, slice } from "./errors.js";
 import { drawing, element, field } from "./parts.js";
 import { greyOf, readGrey } from "./picture.js";
 
-const TOP = 64, LEFT = 192, SIDE = 192; // px: the part of the slice that is shown
+const SIDE = 192; // px: the part of the slice that is shown
 const START = 0.4; // the threshold of the figure above
 const FINE = 3; // dots a pixel on the canvas, so that hatching and outlines are thin
 const SETTLED = 400; // ms without a new value until the words say it
@@ -24,15 +24,15 @@ const ERRORS = [
 
 /** The part of the slice that is shown: what is to be judged, and its grey values, finely. */
 export async function load() {
-  const address = (name) => new URL(`data/${name}.png`, import.meta.url);
+  const address = (name) => new URL(`data/part-${name}.png`, import.meta.url);
   const levels = async (name) => {
-    const { values, width } = await readGrey(address(name));
-    return Array.from({ length: SIDE ** 2 }, (_, pixel) => Math.round(255 * values[(TOP + Math.floor(pixel / SIDE)) * width + LEFT + pixel % SIDE]));
+    const { values } = await readGrey(address(name));
+    return Array.from(values, (value) => Math.round(255 * value));
   };
   const [label, probability, picture] = await Promise.all([levels("label"), levels("probability"),
     fetch(address("slice")).then((answer) => answer.blob()).then(createImageBitmap)]);
   const canvas = new OffscreenCanvas(FINE * SIDE, FINE * SIDE);
-  canvas.getContext("2d", { willReadFrequently: true }).drawImage(picture, LEFT, TOP, SIDE, SIDE, 0, 0, FINE * SIDE, FINE * SIDE);
+  canvas.getContext("2d", { willReadFrequently: true }).drawImage(picture, 0, 0, SIDE, SIDE, 0, 0, FINE * SIDE, FINE * SIDE);
   return {
     image: slice(Float64Array.from(probability, (level) => level / 255), Uint8Array.from(label, (level) => level > 0), SIDE, SIDE),
     grey: greyOf(canvas, FINE * SIDE, FINE * SIDE).values,
