@@ -11,6 +11,7 @@ from .notebooks import ROOT, dependencies
 
 FOLDER = Path("book/_extra/explorables")
 PART = slice(64, 256), slice(192, 384)  # rows and columns of the first that the threshold explorer shows
+BENT = slice(60, 300), slice(170, 410)  # those that the elastic explorer deforms
 SLICES = (6, 7, 21)  # none that the small network was trained on; the last one is noisier
 LIBRARIES = {  # file of a page: file of an npm package, installed as package-lock.json pins it
     "tf-core.js": "@tensorflow/tfjs-core/dist/tf-core.es2017.min.js",
@@ -32,6 +33,7 @@ def pictures():
     first = {"slice": levels, "label": (cells > 0) * 255, "probability": np.rint(probability * 255)}
     files = {f"{name}.png": png(values) for name, values in first.items()}
     files |= {f"part-{name}.png": png(values[PART]) for name, values in first.items()}
+    files |= {f"bent-{name}.png": png(first[name][BENT]) for name in ("slice", "label")}
     return files | {"live.png": still(image, probability)} | {f"slice-{number}.png": png(other[0]) for number, other in zip(SLICES[1:], others)}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bs4 import BeautifulSoup
+from fontTools import subset, ttLib
 from PIL import Image
 
 ICONS = "_static/icons.css"
@@ -15,6 +16,8 @@ BASE = """.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far { display: inline
 :is(.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far)::before { content: none !important; }
 .fa-lg { font-size: 1.25em; }
 """
+FONT = """@font-face { font-family: "Font Awesome 6 Free"; font-style: normal; font-weight: 900; src: url(icons.woff) format("woff"); }
+"""  # of the marks of admonitions, in place of the theme's own with all its icons
 QUALITY = 85  # of photographs as WebP
 
 
@@ -35,7 +38,8 @@ def polish(folder):
         after = str(page)
         if after != before:
             path.write_text(after)
-    (folder / ICONS).write_text(BASE + "".join(rules(folder, names)))
+    small_font(folder)
+    (folder / ICONS).write_text(BASE + FONT + "".join(rules(folder, names)))
 
 
 def pictures(folder):
@@ -72,6 +76,19 @@ def icons_of(page, path, folder, names):
         node.decompose()
     if page.head and not page.select(f"link[href$='{ICONS}']"):
         page.head.append(page.new_tag("link", rel="stylesheet", href=up + ICONS))
+
+
+def small_font(folder):
+    """Write the icon font with those glyphs only that the theme's style sheet prints."""
+    style = (folder / "_static/styles/pydata-sphinx-theme.css").read_text()
+    marks = {ord(one) for value in re.findall(r"--pst-icon-[\w-]+:\s*\"([^\"]*)\"", style) for one in
+             re.sub(r"\\([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), value)}
+    font = ttLib.TTFont(folder / "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf", recalcTimestamp=False)
+    cutter = subset.Subsetter()
+    cutter.populate(unicodes=marks)
+    cutter.subset(font)
+    font.flavor = "woff"
+    font.save(folder / "_static/icons.woff")
 
 
 def rules(folder, names):

@@ -3,7 +3,7 @@ import { interpolateField, markFolded, padded, warpCubic, warpNearest } from "./
 import { drawing, element, field } from "./parts.js";
 import { readGrey } from "./picture.js";
 
-const TOP = 60, LEFT = 170, SIDE = 240; // px: the part of the slice that is deformed
+const SIDE = 240; // px: the part of the slice that is deformed
 const MARGIN = 40; // px of mirror image that are shown around the original
 const VIEW = SIDE + 2 * MARGIN;
 const EDGE = 8; // px that an arrowhead keeps from the border of the view
@@ -22,10 +22,8 @@ const printed = () => VECTORS.map((row) => row.map((value) => value / SIGMA));
 
 /** Grey values and label of the part that is deformed. */
 export async function load() {
-  const [image, label] = await Promise.all(["slice", "label"].map((name) => readGrey(new URL(`data/${name}.png`, import.meta.url))));
-  const part = ({ values, width }) => Float32Array.from({ length: SIDE ** 2 }, (_, pixel) =>
-    values[(TOP + Math.floor(pixel / SIDE)) * width + LEFT + pixel % SIDE]);
-  return { image: part(image), label: Uint8Array.from(part(label)) };
+  const [image, label] = await Promise.all(["slice", "label"].map((name) => readGrey(new URL(`data/bent-${name}.png`, import.meta.url))));
+  return { image: image.values, label: Uint8Array.from(label.values) };
 }
 
 /** A function that deforms image and label by nine vectors. Its arrays hold until it is called again. */
