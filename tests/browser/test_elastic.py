@@ -11,10 +11,8 @@ from unet_tutorial import augmentation
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "_build" / "html" / "explorables" / "data"
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PAGE = "book/augmentation.html"
 PART, SIDE, MARGIN = np.s_[60:300, 170:410], 240, 40
-NODES = np.stack(np.mgrid[:3, :3]) * (SIDE - 1) / 2
 DEFORM = """async (states) => {
     const { interpolateField, markFolded, padded, warpCubic, warpNearest } =
         await import(new URL("../explorables/augmentation.js", location));
@@ -250,27 +248,3 @@ def test_after_a_reset_one_arrow_can_be_dragged_alone(open_page):
     explorer.get_by_role("button", name="draw new vectors").click()
     said(page, "The longest vector")
     page.wait_for_function("!document.querySelector('.elastic .knob').getAttribute('aria-valuetext').startsWith('no')")
-
-
-@pytest.mark.parametrize("width", (360, 1280))
-@pytest.mark.parametrize("theme", ("light", "dark"))
-def test_axe_finds_nothing_and_targets_are_large_enough(open_page, theme, width):
-    page = open_page(PAGE, width)
-    explorer = ready(page)
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("""axe.run('[data-explorable=elastic]')
-        .then(({ violations }) => violations.map(({ id }) => id))""")
-    assert found == []
-    for target in explorer.locator("button, input, .knob").all():
-        box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 24
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_without_scripts_nothing_of_it_shows(site, browser):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site}/{PAGE}")
-    assert page.locator("[data-explorable=elastic]").count() == 1
-    assert not page.locator("[data-explorable=elastic]").is_visible()
-    page.close()

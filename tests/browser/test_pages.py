@@ -88,10 +88,3 @@ def test_the_size_explorer_works_by_keyboard_and_says_what_it_shows(open_page):
     assert "588 x 588 in, 404 x 404 out" in words.text_content() and explorer.locator(".fault").count() == 0
     explorer.get_by_label("Padding").select_option("same")
     assert "588 is not legal" in words.text_content()
-
-
-def test_without_scripts_nothing_of_an_explorable_shows(site, browser):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site}/book/architecture.html")
-    assert not page.locator("[data-explorable=sizes]").is_visible()
-    page.close()

@@ -1,13 +1,11 @@
 """The receptive field explorer: its spans are those of the package, layer by layer, and it says what it shows."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from listening import heard
 
 from unet_tutorial import geometry
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PAGE = "book/contracting_path.html"
 NETS = [(depth, padding) for depth in (1, 2, 3, 4) for padding in ("valid", "same")]
 TOLD = """async (states) => {
@@ -128,13 +126,6 @@ def test_the_words_are_true_in_a_hundred_states(open_page):
         assert told["words"].replace("−", "-") == words(*state)
 
 
-def heard(page, start):
-    said = ".receptive [aria-live]"
-    page.wait_for_function("([said, start]) => document.querySelector(said).textContent.startsWith(start)",
-                           arg=[said, start])
-    return page.locator(said).text_content()
-
-
 def test_the_first_view_is_what_the_text_says(open_page):
     page = open_page(PAGE)
     explorer = page.locator("[data-explorable=receptive]")
@@ -163,25 +154,25 @@ def test_it_works_by_keyboard_and_says_what_is_seen(open_page):
     pixel.focus()
     page.keyboard.press("ArrowRight")
     assert pixel.get_attribute("aria-valuetext") == "4"
-    assert "input pixels 0 to 203: 204 px. Its neighbour 3 sees 188 px" in heard(page, "Output pixel 4")
+    assert "input pixels 0 to 203: 204 px. Its neighbour 3 sees 188 px" in heard(page, "receptive", "Output pixel 4")
     assert explorer.locator("[aria-live]").get_attribute("aria-live") == "polite"
     assert explorer.locator("svg :is(.first, .last)").all_text_contents() == ["0", "203"]
     page.keyboard.press("End")
-    heard(page, "Output pixel 35")
+    heard(page, "receptive", "Output pixel 35")
     explorer.get_by_role("button", name="previous layer").press("Enter")
-    assert heard(page, "25 of 26") == words(35, 4, "valid", 25)
+    assert heard(page, "receptive", "25 of 26") == words(35, 4, "valid", 25)
     explorer.get_by_role("slider", name="Layers followed back").press("Home")
-    heard(page, "This is output pixel 35")
+    heard(page, "receptive", "This is output pixel 35")
     assert explorer.locator("svg .seen").count() == 1
     explorer.get_by_role("slider", name="Depth").press("Home")
-    heard(page, "This is output pixel 7")  # the last one of the smaller net
+    heard(page, "receptive", "This is output pixel 7")  # the last one of the smaller net
     explorer.get_by_role("slider", name="Layers followed back").press("End")
-    heard(page, "Output pixel 7 sees input pixels 6 to 23")
+    heard(page, "receptive", "Output pixel 7 sees input pixels 6 to 23")
     explorer.get_by_label("Padding").select_option("same")
     explorer.get_by_role("slider", name="Output pixel").press("Home")
-    assert "−8 to 9: 18 px, 8 of them zeros outside" in heard(page, "Output pixel 0")
+    assert "−8 to 9: 18 px, 8 of them zeros outside" in heard(page, "receptive", "Output pixel 0")
     explorer.get_by_role("button", name="reset").press("Enter")
-    heard(page, "Output pixel 3 sees input pixels 0 to 187: 188 px")
+    heard(page, "receptive", "Output pixel 3 sees input pixels 0 to 187: 188 px")
     assert explorer.locator("svg .seen").count() == 27
     assert page.complaints == []
 
@@ -195,34 +186,10 @@ def test_a_pixel_can_be_pointed_at_and_dragged(open_page):
     at = [(box["x"] + (index + 0.5) / 36 * box["width"], box["y"] + 5) for index in (20, 33)]
     page.mouse.move(*at[0])
     page.mouse.down()
-    heard(page, "Output pixel 20 ")
+    heard(page, "receptive", "Output pixel 20 ")
     page.mouse.move(at[1][0], at[1][1] + 200, steps=5)
     page.mouse.up()
-    heard(page, "Output pixel 33 ")
+    heard(page, "receptive", "Output pixel 33 ")
     page.mouse.move(*at[0])  # no button is pressed
     page.wait_for_timeout(700)
     assert explorer.get_by_role("slider", name="Output pixel").input_value() == "33"
-
-
-@pytest.mark.parametrize("width", (360, 1280))
-@pytest.mark.parametrize("theme", ("light", "dark"))
-def test_axe_finds_nothing_and_targets_are_large_enough(open_page, theme, width):
-    page = open_page(PAGE, width)
-    explorer = page.locator("[data-explorable=receptive]")
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-    explorer.get_by_role("button", name="previous layer").press("Enter")
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run('[data-explorable=receptive]').then(({ violations }) => violations)")
-    assert [one["id"] for one in found] == []
-    for target in explorer.locator("button, input, select").all():
-        box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 24
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_without_scripts_nothing_of_it_shows(site, browser):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site}/{PAGE}")
-    assert page.locator("[data-explorable=receptive]").count() == 1
-    assert not page.locator("[data-explorable=receptive]").is_visible()
-    page.close()

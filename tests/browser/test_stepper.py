@@ -1,13 +1,12 @@
 """The stepper: its convolutions and up-convolutions are those of Keras, and it says what it shows."""
 
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from listening import heard
 
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 CONTRACTING, EXPANDING = "book/contracting_path.html", "book/expanding_path.html"
 PAGES = {"convolution": CONTRACTING, "up-convolution": EXPANDING}
 each_mode = pytest.mark.parametrize("mode", PAGES)
@@ -127,13 +126,6 @@ def texts(grid):
     return [cell.replace("−", "-") for cell in grid.locator("[data-note] > span").all_text_contents()]
 
 
-def heard(page, start):
-    said = ".stepper [aria-live]"
-    page.wait_for_function("([said, start]) => document.querySelector(said).textContent.startsWith(start)",
-                           arg=[said, start])
-    return page.locator(said).text_content()
-
-
 def article(page):
     return " ".join(page.locator(".bd-article").text_content().split())
 
@@ -155,7 +147,7 @@ def test_the_convolution_starts_where_the_text_says_and_ends_with_the_result_of_
     assert texts(grids[2]) == convolution(image, edge, 1, "valid").ravel().astype(str).tolist()
     stepper.get_by_role("slider", name="Stride").press("ArrowRight")
     assert "keeps every second place: 2 rows and 3 columns" in article(page)
-    assert "The 5 x 7 map becomes 2 x 3." in heard(page, "Place 6 of 6")
+    assert "The 5 x 7 map becomes 2 x 3." in heard(page, "stepper", "Place 6 of 6")
     stepper.get_by_role("slider", name="Stride").press("Home")
     stepper.get_by_label("Padding").select_option("same")
     stepper.get_by_role("slider", name="Place").press("End")
@@ -198,12 +190,12 @@ def test_it_works_by_keyboard_and_says_what_is_seen(open_page, mode):
     assert stepper.locator("[aria-live]").get_attribute("aria-live") == "off"
     number = int(re.search(r"\d+", start)[0])
     stepper.get_by_role("button", name="next").press("Enter")
-    heard(page, f"{name} {number + 1} of ")
+    heard(page, "stepper", f"{name} {number + 1} of ")
     assert stepper.locator("[aria-live]").get_attribute("aria-live") == "polite"
     stepper.get_by_role("button", name="back").press("Space")
     stepper.get_by_role("slider", name=name).press("ArrowLeft")
     assert stepper.get_by_role("slider", name=name).get_attribute("aria-valuetext") == str(number - 1)
-    heard(page, f"{name} {number - 1} of ")
+    heard(page, "stepper", f"{name} {number - 1} of ")
     # Tab stops once in a grid; arrow keys go from number to number, and Enter changes one.
     kernel = stepper.locator(".grid").nth(1)
     assert kernel.locator("button[tabindex='0']").count() == 1
@@ -219,7 +211,7 @@ def test_it_works_by_keyboard_and_says_what_is_seen(open_page, mode):
     page.keyboard.press("Enter")
     assert texts(kernel)[4] == "-1"  # after the largest comes the smallest
     stepper.get_by_role("button", name="reset").press("Enter")
-    assert heard(page, start) == start and texts(kernel) == before
+    assert heard(page, "stepper", start) == start and texts(kernel) == before
     assert page.complaints == []
 
 
@@ -264,35 +256,3 @@ def test_it_plays_to_the_end_and_pauses_when_asked(open_page, mode):
     slider.press("ArrowRight")  # who takes the slider takes over
     play.wait_for()
     assert slider.input_value() == "2"
-
-
-@each_mode
-@pytest.mark.parametrize("width", (360, 1280))
-@pytest.mark.parametrize("theme", ("light", "dark"))
-def test_axe_finds_nothing_and_targets_are_large_enough(open_page, mode, theme, width):
-    page = open_page(PAGES[mode], width)
-    stepper = page.locator("[data-explorable=stepper]")
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-    stepper.get_by_role("slider", name="Kernel").fill("4")
-    if mode == "convolution":
-        stepper.get_by_label("Padding").select_option("same")
-    else:
-        stepper.get_by_role("slider", name="Stride").fill("3")
-        stepper.get_by_role("slider", name="Stamp").press("End")
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("axe.run('[data-explorable=stepper]').then(({ violations }) => violations)")
-    assert [one["id"] for one in found] == []
-    for target in stepper.locator("button, input, select").all():
-        box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 24
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert stepper.evaluate("node => node.scrollWidth <= node.clientWidth")
-
-
-@each_mode
-def test_without_scripts_nothing_of_it_shows(site, browser, mode):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site}/{PAGES[mode]}")
-    assert page.locator("[data-explorable=stepper]").count() == 1
-    assert not page.locator("[data-explorable=stepper]").is_visible()
-    page.close()

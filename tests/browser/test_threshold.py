@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listening import heard
 from PIL import Image
 from scipy import ndimage
 
@@ -11,7 +12,6 @@ from unet_tutorial import metrics, specimen
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "_build" / "html" / "explorables" / "data"
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PAGE = "book/results.html"
 THRESHOLDS = [k / 100 for k in range(2, 99)]
 MEASURES = (("pixel", metrics.pixel_error), ("rand", metrics.rand_error), ("warping", metrics.warping_error))
@@ -121,13 +121,6 @@ def panels(explorer):
         float(head.locator("button").text_content().removeprefix("least at ")) for head in heads]
 
 
-def settled(page, start):
-    said = ".threshold [aria-live]"
-    page.wait_for_function("([said, start]) => document.querySelector(said).textContent.startsWith(start)",
-                           arg=[said, start])
-    return page.locator(said).text_content()
-
-
 def test_the_first_view_is_what_the_text_says(open_page, pictures, part):
     page = open_page(PAGE)
     explorer = ready(page)
@@ -173,7 +166,7 @@ def test_the_curves_are_the_errors_with_their_parts_and_each_least_one_is_one_pr
     for index, curve in enumerate((0, 3, 6)):
         panel, least = explorer.locator(".panel").nth(index), int(np.argmin(np.transpose(expected)[curve]))
         panel.get_by_role("button").press("Enter")
-        assert "the best threshold for the" in settled(page, f"At {THRESHOLDS[least]:.2f}")
+        assert "the best threshold for the" in heard(page, "threshold", f"At {THRESHOLDS[least]:.2f}")
         places = [panel.locator(one).evaluate("node => [parseFloat(node.style.left), parseFloat(node.style.bottom)]")
                   for one in (".line", ".plot > .least", ".dot")]
         assert [across for across, _ in places] == pytest.approx([100 * least / 96] * 3)
@@ -191,14 +184,14 @@ def test_it_works_by_keyboard_and_says_what_is_seen(open_page):
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") == "0.43"
-    assert "Pixel error" in settled(page, "At 0.43") and canvas.evaluate(pixels) != before
+    assert "Pixel error" in heard(page, "threshold", "At 0.43") and canvas.evaluate(pixels) != before
     assert explorer.locator("[aria-live]").get_attribute("aria-live") == "polite"
     page.keyboard.press("End")
-    assert "too high for the pixel error, the Rand error and the warping error" in settled(page, "At 0.98")
+    assert "too high for the pixel error, the Rand error and the warping error" in heard(page, "threshold", "At 0.98")
     page.keyboard.press("Tab")
     assert explorer.get_by_role("button", name="reset").evaluate("node => node === document.activeElement")
     page.keyboard.press("Enter")
-    settled(page, "At 0.40")
+    heard(page, "threshold", "At 0.40")
     assert canvas.evaluate(pixels) == before
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
@@ -214,33 +207,9 @@ def test_a_plot_can_be_dragged(open_page):
     box = plot.bounding_box()
     page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 20)
     page.mouse.down()
-    settled(page, "At 0.26")
+    heard(page, "threshold", "At 0.26")
     page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 300, steps=5)
     page.mouse.up()
     assert float(explorer.get_by_role("slider", name="Threshold").input_value()) == pytest.approx(0.74, abs=0.011)
     page.mouse.move(box["x"], box["y"] + 20)  # no button is pressed
-    settled(page, "At 0.7")
-
-
-@pytest.mark.parametrize("width", (360, 1280))
-@pytest.mark.parametrize("theme", ("light", "dark"))
-def test_axe_finds_nothing_and_targets_are_large_enough(open_page, theme, width):
-    page = open_page(PAGE, width)
-    explorer = ready(page)
-    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-    page.add_script_tag(path=AXE)
-    found = page.evaluate("""axe.run('[data-explorable=threshold]')
-        .then(({ violations }) => violations.map(({ id }) => id))""")
-    assert found == []
-    for target in explorer.locator("button, input").all():
-        box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 24
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_without_scripts_nothing_of_it_shows(site, browser):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site}/{PAGE}")
-    assert page.locator("[data-explorable=threshold]").count() == 1
-    assert not page.locator("[data-explorable=threshold]").is_visible()
-    page.close()
+    heard(page, "threshold", "At 0.7")

@@ -265,11 +265,3 @@ def test_it_fits_and_its_targets_are_large_enough(open_page, width, theme):
         .filter((node) => node.getClientRects().length)
         .map((node) => node.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height))""")
     assert len(sizes) == 10 and min(sizes) >= 24
-
-
-def test_without_scripts_nothing_of_it_shows(site, browser):
-    page = browser.new_context(java_script_enabled=False).new_page()
-    page.goto(f"{site}/{PAGE}")
-    assert page.locator("[data-explorable=weights]").count() == 1
-    assert not page.locator("[data-explorable=weights]").is_visible()
-    page.context.close()

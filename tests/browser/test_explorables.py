@@ -1,0 +1,84 @@
+"""What every explorable promises, whatever it shows: no barrier, room for a finger, nothing without scripts."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+TARGETS = "button, input, select, .knob, .handle .target"
+
+
+def one_layer_back(explorable):
+    explorable.get_by_role("button", name="previous layer").press("Enter")
+
+
+def padded(explorable):
+    explorable.get_by_role("slider", name="Kernel").fill("4")
+    explorable.get_by_label("Padding").select_option("same")
+
+
+def far_apart(explorable):
+    explorable.get_by_role("slider", name="Kernel").fill("4")
+    explorable.get_by_role("slider", name="Stride").fill("3")
+    explorable.get_by_role("slider", name="Stamp").press("End")
+
+
+def nothing(explorable):
+    pass
+
+
+# page, name, what is there when it is ready, what is done before it is examined
+EXPLORABLES = (
+    ("architecture", "sizes", "svg", nothing),
+    ("contracting_path", "receptive", "svg", one_layer_back),
+    ("contracting_path", "stepper", "[aria-live]", padded),
+    ("expanding_path", "stepper", "[aria-live]", far_apart),
+    ("training", "weights", ".words", nothing),
+    ("augmentation", "elastic", ".knob", nothing),
+    ("results", "threshold", ".panel button:enabled", nothing),
+    ("live", "live", ".chosen", nothing),
+)
+each = pytest.mark.parametrize("place, name, sign, prepare", EXPLORABLES, ids=lambda value: value if isinstance(value, str) else "")
+
+
+def test_these_are_all_explorables_of_the_book():
+    marked = [(path.stem, part.split('"')[0].strip("\\")) for path in sorted((ROOT / "book").iterdir()) if path.is_file()
+              for part in path.read_text(errors="ignore").replace('\\"', '"').split('data-explorable="')[1:]]
+    assert sorted(marked) == sorted((place, name) for place, name, *_ in EXPLORABLES)
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core comes with npm, which make book did not find")
+@pytest.mark.parametrize("width", (360, 1280))
+@pytest.mark.parametrize("theme", ("light", "dark"))
+@each
+def test_axe_finds_nothing_and_targets_are_large_enough(open_page, place, name, sign, prepare, theme, width):
+    page = open_page(f"book/{place}.html", width)
+    explorable = page.locator(f"[data-explorable={name}]")
+    explorable.locator(sign).first.wait_for(state="attached", timeout=120_000)
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    prepare(explorable)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("(name) => axe.run(`[data-explorable=${name}]`).then(({ violations }) => violations)", name)
+    assert [one["id"] for one in found] == []
+    targets = [target for target in explorable.locator(TARGETS).all() if target.is_visible()]
+    assert targets
+    for target in targets:
+        box = target.bounding_box()
+        assert min(box["width"], box["height"]) >= 24
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert explorable.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
+@each
+def test_without_scripts_a_still_is_all_that_shows(site, browser, place, name, sign, prepare):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/book/{place}.html")
+    explorable = page.locator(f"[data-explorable={name}]")
+    assert explorable.count() == 1
+    assert explorable.is_visible() == (name == "live")
+    assert explorable.locator("img[alt]").count() == (name == "live")
+    assert page.locator(".bd-article img").count()
+    context.close()
