@@ -34,7 +34,8 @@ def pictures():
     files = {f"{name}.png": png(values) for name, values in first.items()}
     files |= {f"part-{name}.png": png(values[PART]) for name, values in first.items()}
     files |= {f"bent-{name}.png": png(first[name][BENT]) for name in ("slice", "label")}
-    return files | {"live.png": still(image, probability)} | {f"slice-{number}.png": png(other[0]) for number, other in zip(SLICES[1:], others)}
+    files |= {f"slice-{number}.png": png(levels) for number, (levels, _) in zip(SLICES[1:], others)}
+    return files | {"live.png": still(image, probability)}
 
 
 def still(image, probability):
@@ -77,7 +78,7 @@ def made(cache, root=ROOT):
     """Name and content of each file that Python makes, from the folder `cache` where nothing they depend on changed."""
     source = Path(__file__)
     digest = hashlib.sha256()
-    for path in [source, *dependencies(source.read_text(), root)]:
+    for path in [source, root / "requirements.txt", *dependencies(source.read_text(), root)]:
         digest.update(path.read_bytes())
     folder = cache / digest.hexdigest()[:20]
     if not folder.exists():
@@ -91,14 +92,14 @@ def made(cache, root=ROOT):
 
 
 def libraries(root=ROOT):
-    """Name and content of each file from npm; none where there is no npm, and then the pages show stills instead."""
+    """Name and content of each file from npm; none where npm is missing or fails, and then the page shows a still instead."""
     modules, lock = root / "node_modules", root / "package-lock.json"
     done = modules / ".package-lock.json"
     if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
-        if not shutil.which("npm"):
-            print("no npm here: the live U-Net's page will show its still pictures only", flush=True)
+        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        if not shutil.which("npm") or subprocess.run(install, cwd=root).returncode:
+            print("npm is missing or failed: the page of the live U-Net will show its still picture only", flush=True)
             return {}
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=root, check=True)
         done.touch()
     return {name: (modules / source).read_bytes() for name, source in LIBRARIES.items()}
 

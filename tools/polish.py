@@ -107,7 +107,7 @@ def accessible(page):
     """Mend what the theme and its extensions leave to be wished: names that differ from the text, stray and wrong roles."""
     for node in page.select("button.search-button-field, summary[aria-label]"):
         del node["aria-label"]
-    for node in page.select(".citation-list, .citation, .citation [role], .footnote[role], aside.footnote [role]"):
+    for node in page.select(".citation-list, .citation, .citation [role]"):
         del node["role"]
     for node in page.select(".sidebar-primary-items__start"):
         node["role"], node["aria-label"] = "navigation", "The book"

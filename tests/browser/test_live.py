@@ -172,6 +172,15 @@ def test_a_long_run_shows_its_progress_and_can_be_cancelled(open_page):
     assert page.complaints == []
 
 
+def test_without_the_library_the_still_stays(browser, site):
+    page = browser.new_page()
+    page.route("**/explorables/library/**", lambda route: route.abort())
+    page.goto(f"{site}/{PAGE}")
+    page.wait_for_function("document.querySelector('.live .words')?.textContent.startsWith('The network could not start here')")
+    assert page.locator(".live img[alt]").is_visible() and page.locator(".live canvas").count() == 0
+    page.close()
+
+
 def test_nothing_is_asked_of_others_and_at_most_three_megabytes_of_this_site(open_page):
     page = open_page("book/index.html")
     answers = []

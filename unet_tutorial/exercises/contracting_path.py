@@ -104,7 +104,7 @@ def legal_inputs(function, cases=RANGES):
                 without(step="multiple")),
         Mistake("the list begins at `first`, also where that side is not legal.", lambda first, last, depth: list(range(
             max(first, _legal_inputs(1, 1000, depth)[0]), last + 1, 2 ** depth))),
-        Mistake("the smallest legal side is four pixels more than what the U takes off at some depths only; four are not left at every depth.", lambda *case: [
+        Mistake("the smallest output is not 4 px at every depth.", lambda *case: [
             size for size in without(smallest=False)(*case) if size >= 12 * 2 ** case[2] - 4]),
         Mistake("some of these are too small: no pixel would be left at the end of the U.", without(smallest=False))))
 

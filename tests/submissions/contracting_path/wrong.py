@@ -205,7 +205,7 @@ def legal_inputs(first, last, depth):
     return list(range(max(first, smallest), last + 1, period))
 
 
-# %% four pixels left at every depth | q4 -3 | not left at every depth
+# %% four pixels left at every depth | q4 -3 | not 4 px at every depth
 def legal_inputs(first, last, depth):
     smallest = 12 * 2 ** depth - 4
     return [size for size in range(first, last + 1) if size >= smallest and (size - smallest) % 2 ** depth == 0]
