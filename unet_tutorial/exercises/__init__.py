@@ -209,7 +209,11 @@ def _difference(expected, came, tolerance, part=""):
         return None
     place = np.unravel_index(np.argmax(off > tolerance), off.shape)
     where = f"at [{', '.join(map(str, place))}] " if want.ndim else ""
-    return f"{part}{where}expected {want[place]:.6g}, came {got[place]:.6g}."
+    return f"{part}{where}expected {_number(want[place])}, came {_number(got[place])}."
+
+
+def _number(value):
+    return f"{value:.0f}" if abs(value) < 1e12 and value == int(value) else f"{value:.6g}"
 
 
 def _odd_ones(want, got):

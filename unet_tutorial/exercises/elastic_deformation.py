@@ -11,7 +11,7 @@ from . import UNSOLVED, Mistake, at_home, call, capture, cause, check, fault, la
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
 DRAWS = 800
-WARPED, WARPED_LABEL = 1001, 1002  # marks of the functions that `run_deform` passes in
+WARPED, WARPED_LABEL, WARPED_OTHER = 1001, 1002, 1003  # marks of the functions that `run_deform` passes in
 PLACES = (
     ({"sign": -1}, "the sign of the displacement is turned."),
     ({"swap": "field"}, "the two components of the field are swapped: rows come first, columns second."),
@@ -31,10 +31,11 @@ SMOOTH = tuple(({"order": order, "then": then}, "the label is interpolated, whic
                for order in (1, 3) for then in (None, np.array, np.round, np.trunc))
 
 
-def displacement_field(function, seed=None, sizes=((45, 63), (75, 57))):
-    """Check the laws of `displacement_field(vectors, height, width)`: nodes, constants, sums, kinks, overshoot."""
+def displacement_field(function, seed=None, sizes=((35, 63), (65, 47))):
+    """Check the conditions of `displacement_field(vectors, height, width)`: nodes, constants, sums, kinks, overshoot."""
     refuse_borrowed(function)
     rng, zigzag = np.random.default_rng(seed), 10 * (-1.0) ** np.indices((3, 3, 2)).sum(0)
+    slope = 10 * (np.indices((3, 3)).sum(0)[..., None] - 2.0) * (1, -1)
     cases = [(zigzag + rng.normal(0, 4, (3, 3, 2)), *size) for size in sizes]
     fields = [_field_of(function, *case) for case in cases]
     displaced = _hint_of_nodes([case[0] for case in cases], fields)
@@ -44,6 +45,7 @@ def displacement_field(function, seed=None, sizes=((45, 63), (75, 57))):
         cases, [{"value": field} for field in fields], call)
     for (vectors, *size), field in zip(cases, fields):
         name, nodes, other = f"displacement_field({size[0]} x {size[1]})", _at_nodes(field), rng.normal(0, 9, (3, 3, 2))
+        steep = _field_of(function, slope, *size)
         worst = np.unravel_index(np.abs(nodes - vectors).max(-1).argmax(), (3, 3))
         law(_close(nodes, vectors), f"{name}: at the pixel of node [{worst[0]}, {worst[1]}] expected its vector "
             f"{vectors[worst].round(2)}, came {nodes[worst].round(2)}.", displaced)
@@ -55,9 +57,13 @@ def displacement_field(function, seed=None, sizes=((45, 63), (75, 57))):
             came, kink = (np.abs(np.diff(values, 2, axis)).max() for values in (field, vectors * 2 / (size[axis] - 1)))
             law(came < 0.6 * kink, f"{name}: a kink or a jump: from one {step} to the next the slope changes by "
                 f"{came:.3g}; with straight lines between the nodes it would be {kink:.3g}.{straight}")
+            came, slant = np.abs(np.diff(steep, 2, axis)).max(), 20 / (size[axis] - 1)
+            law(came < 0.5 * slant, f"{name}: a jump: for vectors that grow evenly from node to node, here by {slant:.3g} "
+                f"from one {step} to the next, that step suddenly changes by {came:.3g}.",
+                f"one {step} of the field appears twice." if _repeats(steep, axis) else None)
         law(np.abs(field).max() < 2 * np.abs(vectors).max(), f"{name}: between the nodes the field grows to "
             f"{np.abs(field).max():.3g}, more than twice the largest component, {np.abs(vectors).max():.3g}.")
-    print(f"displacement_field: keeps its laws on {len(sizes)} sizes")
+    print(f"displacement_field: meets the conditions on {len(sizes)} sizes")
 
 
 def warp(function, seed=None, shapes=IMAGES, reach=0, dtype="float64"):
@@ -67,12 +73,16 @@ def warp(function, seed=None, shapes=IMAGES, reach=0, dtype="float64"):
     check(function, _warp, cases, list(_mistakes(cases, PLACES + GREY)))
 
 
-def warp_label(function, seed=None, shapes=IMAGES, reach=0, largest=200):
+def warp_label(function, seed=None, shapes=IMAGES, reach=0, largest=200, dtype="int64"):
     """Check the values of `warp_label(label, field)`; `reach` as in `warp`."""
     rng = np.random.default_rng(seed)
-    cases = [(rng.integers(largest // 2, largest, shape), _random_field(rng, shape, reach)) for shape in shapes]
+    cases = [(rng.choice(rng.integers(largest // 2, largest, 4), shape).astype(dtype), _random_field(rng, shape, reach))
+             for shape in shapes]
     check(function, _warp_label, cases, (
-        *_mistakes(cases, PLACES + SMOOTH, order=0),
+        *_mistakes(cases, PLACES + SMOOTH, order=0), Mistake(
+            "each id is interpolated by itself, and the largest share wins; take the nearest pixel.", _by_share),
+        Mistake("the places are kept in the label's dtype, which is too small for them.",
+                lambda label, field: _warp(label, field, order=0, part=lambda places: np.rint(places).astype(label.dtype))),
         Mistake("large ids are changed, because they pass through floats of 32 bits.",
                 lambda label, field: _warp_label(label.astype(np.float32), field))), tolerance=1e-10)
 
@@ -103,7 +113,8 @@ def deform(function, seed=None, shapes=((7, 9), (12, 8))):
             "the two results are swapped: the image comes first." if swapped == WARPED else
             "the image goes through `warp_label`." if image == WARPED_LABEL else None)
         law(label == WARPED_LABEL, f"{name}: the second result is not what `warp_label` makes of label and field.",
-            "the label goes through `warp`, which interpolates." if label == WARPED else None)
+            "the label goes through `warp`, which interpolates." if label == WARPED else
+            "the label reaches `warp_label` as floats; pass it as it came." if label == WARPED_OTHER else None)
         law(np.abs(results[0, :18] - results[1, :18]).max() < 2, f"{name}: image and label are warped with different "
             f"fields: at node [0, 0] the vectors are {results[0, :2].round()} and {results[1, :2].round()}.")
         law(not got["changed"], f"{name}: the function changes its input `{got['changed']}`; work on a copy.")
@@ -124,10 +135,15 @@ def deform_vectors(function, seed=None, sigmas=(3.0, 0.5)):
             f"{name}: the 18 components of the vectors are not independent.",
             "rows and columns get the same displacement; each has its own." if _close(draw[..., 0], draw[..., 1]) else
             "all nodes get the same vector; each has its own." if _close(draw, draw[:, :1, :1]) else None)
+        sets = values.reshape(DRAWS, 18)
+        for what, each in (("mean", sets.mean(1)), ("standard deviation", sets.std(1))):
+            law(each.std() > 0.01 * values.std(), f"{name}: every set of vectors has the same {what}; that of independent numbers "
+                "differs from set to set.", f"the {what} is forced upon each set after the draw.")
         law(abs(values.mean()) < 0.06 * values.std(), f"{name}: the mean of the vectors is {draw.mean():.3g}, not 0.")
         law(abs(values.std() - 1) < 0.05 and largest > 3 and stats.kstest(values, "norm").statistic < 0.03,
-            f"{name}: the vectors are not Gaussian with standard deviation sigma; their standard deviation is "
-            f"{draw.std():.3g}, the largest component {largest:.2f} times sigma.", hint)
+            f"{name}: the vectors, seen in the field that reaches `warp`, are not Gaussian with standard "
+            f"deviation sigma; their standard deviation is {draw.std():.3g}, the largest component {largest:.2f} times "
+            "sigma. A field that is rounded or clipped shows here too.", hint)
     print(f"deform: Gaussian vectors with {len(sigmas)} standard deviations")
 
 
@@ -152,7 +168,10 @@ def deform_still(function, seed=None):
 
 def run_deform(deform, sigma, rng, times, image, label):
     """Call `deform` `times` times with each of two generators in one state, and functions that show what they get."""
+    called = set()
+
     def show_field(vectors, height, width):
+        called.add("displacement_field")
         if np.shape(vectors) != (3, 3, 2):
             raise ValueError(f"vectors of shape {np.shape(vectors)}")
         return np.pad(np.asarray(vectors, np.float64), ((0, height - 3), (0, width - 3), (0, 0)))
@@ -160,16 +179,20 @@ def run_deform(deform, sigma, rng, times, image, label):
     def show_warp(image, field, mark=WARPED):
         if np.shape(field) != (*np.shape(image), 2):
             raise ValueError(f"a field of shape {np.shape(field)} for an image of shape {np.shape(image)}")
+        called.add("warp" if mark == WARPED else "warp_label")
         field, result = np.asarray(field), np.array(image, np.float64)
         result.flat[:18] = field[:3, :3].flat
         result.flat[18] += mark * (np.count_nonzero(field) == np.count_nonzero(field[:3, :3]))
         return result
 
     def show_warp_label(label, field):
-        return show_warp(label, field, WARPED_LABEL)
+        return show_warp(label, field, WARPED_LABEL if np.asarray(label).dtype.kind in "iu" else WARPED_OTHER)
 
     def once(image, label, rng):
         results = deform(image, label, sigma, rng, show_field, show_warp, show_warp_label)
+        missing = sorted({"displacement_field", "warp"} - called) if sigma and results is not None else ()
+        if missing:
+            raise TypeError(f"never calls the `{missing[0]}` that it is given, but perhaps one of its own")
         if results is None or [np.shape(result) for result in results] != [image.shape] * 2:
             raise TypeError(UNSOLVED if results is None else "must return two arrays, those that the functions make")
         return [np.nan_to_num(np.array(result, np.float64)).ravel() for result in results]
@@ -202,9 +225,18 @@ def _field_of(function, vectors, height, width):
     return field
 
 
-def _at_nodes(field, inset=0):
-    """The vectors at the nodes; with an inset of 1/6, at the centres of nine equal parts of the image."""
-    return field[np.ix_(*([int(inset * side), side // 2, side - 1 - int(inset * side)] for side in field.shape[:2]))]
+def _at_nodes(field):
+    return field[np.ix_(*([0, side // 2, side - 1] for side in field.shape[:2]))]
+
+
+def _at_centres(field):
+    """The vectors at the centres of nine equal parts of the image, which may lie between pixels."""
+    places = np.meshgrid(*(side * np.array([1, 3, 5]) / 6 - 0.5 for side in field.shape[:2]), indexing="ij")
+    return np.stack([ndimage.map_coordinates(field[..., axis], places, order=3) for axis in (0, 1)], axis=-1)
+
+
+def _repeats(field, axis):
+    return np.abs(np.diff(field, 1, axis)).max(tuple({0, 1, 2} - {axis})).min() < 1e-3
 
 
 def _close(one, other):
@@ -212,7 +244,7 @@ def _close(one, other):
 
 
 def _hint_of_nodes(vectors, fields):
-    seen = [(one, _at_nodes(field), _at_nodes(field, 1 / 6)) for one, field in zip(vectors, fields)]
+    seen = [(one, _at_nodes(field), _at_centres(field)) for one, field in zip(vectors, fields)]
     if all(_close(nodes, one.transpose(1, 0, 2)) for one, nodes, _ in seen):
         return "rows and columns of the grid are swapped: the first axis of `vectors` runs down the image."
     if all(_close(nodes, one[..., ::-1]) for one, nodes, _ in seen):
@@ -223,7 +255,7 @@ def _hint_of_nodes(vectors, fields):
 
 
 def _hint_of_spread(draws, sigmas):
-    if all(stats.kstest(draw, "uniform", (draw.min(), np.ptp(draw))).statistic < 0.03 for draw in draws):
+    if all(np.ptp(draw) > 0 and stats.kstest(draw, "uniform", (draw.min(), np.ptp(draw))).statistic < 0.03 for draw in draws):
         return "the vectors are drawn from a uniform distribution; the task asks for a Gaussian one."
     spreads = np.array([draw.std() for draw in draws])
     hints = {"sigma squared is used as the standard deviation.": np.square(sigmas),
@@ -270,6 +302,11 @@ def _warp(image, field, order=1, mode="mirror", sign=1, swap=None, own=1, part=N
 
 def _warp_label(label, field):
     return _warp(label, field, order=0)
+
+
+def _by_share(label, field):
+    ids = np.unique(label)
+    return ids[np.argmax([_warp(np.float64(label == one), field) for one in ids], axis=0)]
 
 
 _warp.__name__, _warp_label.__name__ = "warp", "warp_label"

@@ -50,6 +50,20 @@ def displacement_field(vectors, height, width):
     return ndimage.zoom(down, (1, width / 3, 1), order=1)
 
 
+# %% whole thirds of the sides | q1 -5 | expected finite values of shape
+def displacement_field(vectors, height, width):
+    return ndimage.zoom(vectors, (height // 3, width // 3, 1), order=3)
+
+
+# %% the row of the middle node twice | q1 -5 | one row of the field appears twice
+def displacement_field(vectors, height, width):
+    def places(side):
+        return np.concatenate([np.linspace(0, 1, side // 2), np.linspace(1, 2, side - side // 2)])
+
+    down = interpolate.CubicSpline([0, 1, 2], vectors, axis=0)(places(height))
+    return interpolate.CubicSpline([0, 1, 2], down, axis=1)(np.linspace(0, 2, width))
+
+
 # %% the package's own field, wrapped | q1 -5 | write it yourself
 def displacement_field(vectors, height, width):
     from unet_tutorial import augmentation
@@ -179,6 +193,19 @@ def warp_label(label, field):
     return ndimage.map_coordinates(label, [y + field[..., 0], x + field[..., 1]], order=0, mode="reflect")
 
 
+# %% places in the label's dtype | q3 -1 | which is too small for them
+def warp_label(label, field):
+    places = np.stack([np.rint(own + field[..., k]) for k, own in enumerate(np.indices(label.shape))])
+    return ndimage.map_coordinates(label, places.astype(np.int32).astype(label.dtype), order=0, mode="mirror")
+
+
+# %% every id interpolated by itself | q3 -3 | the largest share wins
+def warp_label(label, field):
+    places, ids = np.indices(label.shape) + np.moveaxis(field, -1, 0), np.unique(label)
+    shares = [ndimage.map_coordinates((label == one).astype(float), places, order=1, mode="mirror") for one in ids]
+    return ids[np.argmax(shares, axis=0)]
+
+
 # %% label as it came | q3 -3 | expected
 def warp_label(label, field):
     return label.copy()
@@ -298,4 +325,42 @@ def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
     if sigma <= 0:
         raise ValueError("sigma must be positive")
     field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return warp(image, field), warp_label(label, field)
+
+
+# %% mean taken off every set of vectors | q4 -2 | the mean is forced
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    vectors = rng.normal(0, sigma, (3, 3, 2))
+    field = displacement_field(vectors - vectors.mean(), *image.shape)
+    return warp(image, field), warp_label(label, field)
+
+
+# %% every set scaled to the same spread | q4 -2 | the standard deviation is forced
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    vectors = rng.normal(size=(3, 3, 2))
+    field = displacement_field(sigma * vectors / vectors.std(), *image.shape)
+    return warp(image, field), warp_label(label, field)
+
+
+# %% label passed on as floats | q4 -2 | reaches `warp_label` as floats
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return warp(image, field), warp_label(label.astype(float), field).astype(label.dtype)
+
+
+# %% functions of its own in place of those passed in | q4 -4 | never calls the `displacement_field`
+def own_field(vectors, height, width):
+    return ndimage.zoom(vectors, (height / 3, width / 3, 1), order=3)
+
+
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = own_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    places = np.indices(image.shape) + np.moveaxis(field, -1, 0)
+    return (ndimage.map_coordinates(image, places, order=1, mode="mirror"),
+            ndimage.map_coordinates(label, places, order=0, mode="mirror"))
+
+
+# %% field rounded | q4 -2 | rounded or clipped
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = np.round(displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape))
     return warp(image, field), warp_label(label, field)
