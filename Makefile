@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help book test test-browser notebooks assignments grade serve clean
+.PHONY: help book test test-browser stills pdf notebooks assignments grade serve clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -17,6 +17,9 @@ test: .venv/ready  ## test the package, the book and every stored output of ever
 
 test-browser: .venv/ready  ## test every built page in headless Chromium, which must be installed
 	$(BIN)/python -m pytest tests/browser -n 2
+
+stills: .venv/ready  ## take the still pictures of the explorables again, in headless Chromium, after make book
+	$(BIN)/python -m tools.stills
 
 notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=expanding_path for one)
 	$(BIN)/python -m tools.book notebooks $(NAME)

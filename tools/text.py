@@ -4,12 +4,15 @@ import re
 
 import yaml
 
+from . import stills
 from .notebooks import ROOT
 
 CAPTION = "**Figure.** "
 EXPLORABLE = "data-explorable="
 LOADS = ('<link rel="stylesheet" href="../explorables/style.css">\n'
          '<script type="module" src="../explorables/start.js"></script>')
+
+STILL = "A still picture. With scripts switched on, it answers to mouse, finger and keys."
 
 
 def site(root=ROOT):
@@ -48,8 +51,18 @@ def captions(notebook):
 
 
 def explorables(notebook):
-    """A page with an explorable loads its scripts and its style; no other page does."""
+    """A page with an explorable loads its scripts and its style, and holds its still picture for readers without scripts."""
     from nbformat.v4 import new_markdown_cell
 
-    if any(cell.cell_type == "markdown" and EXPLORABLE in cell.source for cell in notebook.cells):
+    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and EXPLORABLE in cell.source]
+    for cell in cells:
+        cell.source = re.sub(r'(<div [^>]*data-explorable="(\w+)"(?: data-mode="([\w-]+)")?>)(?=</div>)', with_still, cell.source)
+    if cells:
         notebook.cells.append(new_markdown_cell(LOADS, id="explorables"))
+
+
+def with_still(opening):
+    """The opening tag of an explorable, followed by its still picture, which a browser loads only where scripts are off."""
+    name = stills.name_of(opening[2], opening[3])
+    return (f'{opening[1]}<noscript><figure><img src="../explorables/stills/{name}.webp" alt="{stills.CAPTIONS[name]}">'
+            f"<figcaption>{STILL}</figcaption></figure></noscript>")

@@ -1,10 +1,16 @@
-"""What every explorable promises, whatever it shows: no barrier, room for a finger, nothing without scripts."""
+"""What every explorable promises, whatever it shows: no barrier, room for a finger, a still without scripts."""
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from tools import stills
 
 ROOT = Path(__file__).resolve().parents[2]
+HTML = ROOT / "_build" / "html"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 TARGETS = "button, input, select, .knob, .handle .target"
 
@@ -77,8 +83,27 @@ def test_without_scripts_a_still_is_all_that_shows(site, browser, place, name, s
     page = context.new_page()
     page.goto(f"{site}/book/{place}.html")
     explorable = page.locator(f"[data-explorable={name}]")
-    assert explorable.count() == 1
-    assert explorable.is_visible() == (name == "live")
-    assert explorable.locator("img[alt]").count() == (name == "live")
-    assert page.locator(".bd-article img").count()
+    assert explorable.count() == 1 and explorable.is_visible()
+    picture = explorable.locator("img")
+    picture.scroll_into_view_if_needed()
+    assert len(picture.get_attribute("alt")) > 60 and explorable.locator("figcaption").is_visible()
+    assert explorable.evaluate("node => node.querySelector('img').decode().then(() => true)")
+    assert picture.bounding_box()["width"] > 300
     context.close()
+
+
+@each
+def test_a_still_shows_what_the_explorable_shows(open_page, place, name, sign, prepare):
+    if name == "live":  # its still is made by every build
+        return
+    page = open_page(f"book/{place}.html")
+    root = page.locator(f"[data-explorable={name}]")
+    root.locator(sign).first.wait_for(state="attached", timeout=120_000)
+    page.wait_for_function("name => !document.querySelector(`[data-explorable=${name}]`).innerText.includes('computing')", arg=name)
+    page.evaluate("() => { document.documentElement.dataset.theme = 'light'; }")
+    page.wait_for_timeout(500)
+    fresh = Image.open(io.BytesIO(root.screenshot())).convert("L")
+    still = Image.open(HTML / "explorables/stills" / f"{stills.name_of(name, root.get_attribute('data-mode'))}.webp").convert("L")
+    assert abs(still.width / still.height - fresh.width / fresh.height) < 0.05, "make stills takes it again"
+    coarse = [np.asarray(picture.resize((64, 64), Image.Resampling.BOX), float) for picture in (fresh, still)]
+    assert np.abs(coarse[0] - coarse[1]).mean() < 4, "make stills takes it again"
