@@ -21,6 +21,9 @@ test-browser: .venv/ready  ## test every built page in headless Chromium, which 
 stills: .venv/ready  ## take the still pictures of the explorables again, in headless Chromium, after make book
 	$(BIN)/python -m tools.stills
 
+pdf: .venv/ready  ## print the built book to _build/unet-by-running-it.pdf, in headless Chromium
+	$(BIN)/python -m tools.pdf
+
 notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=expanding_path for one)
 	$(BIN)/python -m tools.book notebooks $(NAME)
 

@@ -106,4 +106,4 @@ def test_a_still_shows_what_the_explorable_shows(open_page, place, name, sign, p
     still = Image.open(HTML / "explorables/stills" / f"{stills.name_of(name, root.get_attribute('data-mode'))}.webp").convert("L")
     assert abs(still.width / still.height - fresh.width / fresh.height) < 0.05, "make stills takes it again"
     coarse = [np.asarray(picture.resize((64, 64), Image.Resampling.BOX), float) for picture in (fresh, still)]
-    assert np.abs(coarse[0] - coarse[1]).mean() < 4, "make stills takes it again"
+    assert np.abs(coarse[0] - coarse[1]).mean() < 3, "make stills takes it again"
