@@ -18,6 +18,8 @@ BASE = """.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far { display: inline
 """
 FONT = """@font-face { font-family: "Font Awesome 6 Free"; font-style: normal; font-weight: 900; src: url(icons.woff) format("woff"); }
 """  # of the marks of admonitions, in place of the theme's own with all its icons
+GLOSSARY = "book/glossary.html"
+PLAIN = ("api", "bibliography", "ledger", "records")  # pages whose words are not linked to the glossary
 QUALITY = 85  # of photographs as WebP
 
 
@@ -25,12 +27,20 @@ def polish(folder):
     """Polish every page below a folder that Sphinx wrote. A page that is polished already stays as it is."""
     pages = sorted(folder.rglob("*.html"))
     smaller = pictures(folder / "_images")
-    names = set()
+    names, words = set(), {}
+    if (folder / GLOSSARY).exists():
+        words = terms(BeautifulSoup((folder / GLOSSARY).read_text(), "html.parser"))
     for path in pages:
         before = path.read_text()
         page = BeautifulSoup(before, "html.parser")
         icons_of(page, path, folder, names)
         accessible(page)
+        numbered(page)
+        breakable(page)
+        if path == folder / GLOSSARY:
+            terms(page)
+        elif path.parent == folder / "book" and path.stem not in PLAIN:
+            explained(page, words)
         for image in page.select("img[src]"):
             folder_of, _, name = image["src"].rpartition("/")
             if name in smaller:
@@ -101,6 +111,56 @@ def rules(folder, names):
             width, height, outline = found[-1].groups()
             image = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{outline}'/></svg>"
             yield f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(image, safe=" =:/")}"); }}\n'
+
+
+def numbered(page):
+    """Exercises count within their chapter, as their solutions in the notebook do."""
+    for number, node in enumerate(page.select(".exercise .admonition-title .caption-number"), 1):
+        node.string = f"Exercise {number} "
+
+
+def terms(page):
+    """Mark each row of the glossary with an id. Returns the id, Korean word and meaning of each term."""
+    found = {}
+    for row in page.select("article table tbody tr"):
+        term, *rest = (" ".join(cell.get_text().split()) for cell in row.select("td"))
+        row["id"] = "term-" + re.sub(r"\W+", "-", term.lower()).strip("-")
+        found[term] = row["id"], ": ".join(rest)
+    return found
+
+
+def explained(page, words):
+    """The first use of each term of the glossary in the running text of a page leads to its row."""
+    if page.select_one("a.term"):
+        return
+    left = dict(words)
+    for paragraph in page.select("article section > p, article section > ul > li > p"):
+        for words_of in paragraph.find_all(string=True):
+            if words_of.find_parent(["a", "code", "strong", "em"]) or words_of.find_parent(class_="math"):
+                continue
+            text, found = str(words_of), []
+            for term in sorted(left, key=len, reverse=True):
+                match = re.search(rf"(?<![\w-]){re.escape(term)}(?![\w-])", text, re.IGNORECASE)
+                if match and all(match.end() <= start or match.start() >= end for start, end, _ in found):
+                    found.append((*match.span(), left.pop(term)))
+            end = len(text)
+            for start, stop, (place, meaning) in sorted(found, reverse=True):
+                link = page.new_tag("a", href=f"glossary.html#{place}", title=meaning, attrs={"class": "term"})
+                link.string = text[start:stop]
+                words_of.insert_after(link, text[stop:end])
+                end = start
+            if found:
+                words_of.replace_with(text[:end])
+
+
+def breakable(page):
+    """A long name in a table may break after its dots, slashes, colons and underscores, and nowhere else."""
+    for node in page.select("table code"):
+        for word in node.find_all(string=re.compile(r"[./_:](?=\w)")):
+            parts = re.split(r"(?<=[./_:])(?=\w)", word)
+            for part in parts[:-1]:
+                word.insert_before(part, page.new_tag("wbr"))
+            word.replace_with(parts[-1])
 
 
 def accessible(page):

@@ -56,6 +56,8 @@ def explorables(notebook):
 
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and EXPLORABLE in cell.source]
     for cell in cells:
+        cell.source = re.sub(r"On the page of the book, (\w)", lambda start: start[1].upper(), cell.source)
+        cell.source = re.sub(r"\s+A notebook has no(?:(?!\n\n).)*", "", cell.source, flags=re.DOTALL)
         cell.source = re.sub(r'(<div [^>]*data-explorable="(\w+)"(?: data-mode="([\w-]+)")?>)(?=</div>)', with_still, cell.source)
     if cells:
         notebook.cells.append(new_markdown_cell(LOADS, id="explorables"))

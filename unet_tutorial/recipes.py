@@ -123,7 +123,7 @@ RUNS = {
 }
 
 EXPERIMENTS = {
-    "paper": Experiment("What does the paper's recipe, to the letter, reach on the held-out slices?", "2 to 4",
+    "paper": Experiment("What does the paper's recipe, completed where it is silent, reach on the held-out slices?", "2 to 4",
                         {"the paper's recipe": "paper"}, (0,)),
     "small": Experiment("How far does the small network get that the package ships?", "-",
                         {"the small network": "small"}, (0,)),
