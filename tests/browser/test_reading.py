@@ -28,6 +28,10 @@ def test_axe_finds_no_violation(open_page, name, theme):
     assert found == []
 
 
+def soup(name):
+    return BeautifulSoup((HTML / name).read_text(), "html.parser")
+
+
 def compressed(path):
     content = path.read_bytes()
     return min(len(content), len(gzip.compress(content, 6)))
@@ -130,3 +134,22 @@ def test_every_anchor_of_a_page_resolves(name):
     page = BeautifulSoup((HTML / name).read_text(), "html.parser")
     names = {node["id"] for node in page.select("[id]")} | {"", "top"}
     assert not [link["href"] for link in page.select("a[href^='#']") if link["href"][1:] not in names]
+
+
+def test_words_of_the_glossary_lead_to_their_rows_once_a_page():
+    rows = {node["id"] for node in soup("book/glossary.html").select("tr[id]")}
+    linked = 0
+    for name in PAGES:
+        links = soup(name).select("a.term")
+        places = [link["href"].partition("#")[2] for link in links]
+        assert len(places) == len(set(places)) and set(places) <= rows, name
+        assert not [link for link in links if link.find_parent(["a", "code", "h1", "h2", "h3"])]
+        assert all(re.search("[가-힣]", link["title"]) for link in links)
+        linked += len(links)
+    assert linked > 100
+
+
+def test_exercises_count_within_their_chapter():
+    for name in PAGES:
+        numbers = [" ".join(node.get_text().split()) for node in soup(name).select(".exercise .caption-number")]
+        assert numbers == [f"Exercise {number}" for number in range(1, len(numbers) + 1)]

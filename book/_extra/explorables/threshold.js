@@ -44,16 +44,15 @@ function painter(canvas, grey, { ids }) {
   const side = FINE * SIDE, context = canvas.getContext("2d");
   Object.assign(canvas, { width: side, height: side });
   const picture = context.createImageData(side, side), dots = new Uint32Array(picture.data.buffer);
-  const ink = (strength, colour, paled) => Uint32Array.from(grey, (value) => {
-    const base = paled ? 0.5 + 0.5 * value : value;
-    return colour.reduceRight((dot, part) => dot << 8 | Math.round((1 - strength) * 255 * base + strength * part), 255);
+  const levels = new Uint8Array(grey.length);
+  for (let dot = 0; dot < levels.length; dot++) levels[dot] = Math.round(255 * grey[dot]);
+  const ink = (strength, colour, paled) => Uint32Array.from({ length: 256 }, (_, level) => { // by grey level
+    const base = paled ? (255 + level) / 2 : level;
+    return colour.reduceRight((dot, part) => dot << 8 | Math.round((1 - strength) * base + strength * part), 255);
   });
   const plain = [ink(0.75, MEMBRANE, false), ink(0, MEMBRANE, true), ink(0.3, SPLIT, true), ink(0.25, MERGE, true)]; // by kind
   const hatched = [plain[0], plain[1], ink(0.75, SPLIT, true), ink(0.75, MERGE, true)];
-  const hatch = [0, 1].map((back) => Uint8Array.from(dots, (_, dot) => {
-    const x = dot % side, y = Math.floor(dot / side);
-    return (back ? x - y + side : x + y) % 14 < 3;
-  }));
+  const hatch = (kind, x, y) => (kind === 2 ? x + y : kind === 3 ? x - y + side : 3) % 14 < 3;
   const borders = new Path2D();
   for (let pixel = 0; pixel < ids.length; pixel++) {
     const x = pixel % SIDE, y = Math.floor(pixel / SIDE);
@@ -74,7 +73,7 @@ function painter(canvas, grey, { ids }) {
       const row = Math.floor(y / FINE) * SIDE;
       for (let x = 0; x < side; x++, dot++) {
         const kind = kinds[row + Math.floor(x / FINE)];
-        dots[dot] = (kind > 1 && hatch[kind - 2][dot] ? hatched : plain)[kind][dot];
+        dots[dot] = (hatch(kind, x, y) ? hatched : plain)[kind][levels[dot]];
       }
     }
     context.putImageData(picture, 0, 0);
