@@ -14,6 +14,20 @@ HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in (HTML / "book").rglob("*.html"))
 WIDE, NARROW = 1280, 390
 RAW_TEX = r"/\$\$|\\(frac|sum|sigma|begin|mathrm)\b/"
+# Blocks of the running text that reach into the next one, or out of what holds them.
+OVERLAPS = """() => {
+    const found = [];
+    for (const section of document.querySelectorAll('.bd-article section')) {
+        const blocks = [...section.children].map((node) => [node, node.getBoundingClientRect()]).filter(
+            ([node, { width, height }]) => width > 1 && height > 1 && getComputedStyle(node).position !== 'absolute');
+        blocks.forEach(([node, box], index) => {
+            const next = blocks[index + 1], whole = section.getBoundingClientRect();
+            if (next && box.bottom > next[1].top + 1) found.push(`${node.textContent.slice(0, 60)} / ${next[0].textContent.slice(0, 60)}`);
+            if (box.left < whole.left - 1 || box.right > whole.right + 1) found.push(`too wide: ${node.textContent.slice(0, 60)}`);
+        });
+    }
+    return found;
+}"""
 
 
 @pytest.mark.parametrize("width", (WIDE, NARROW))
@@ -28,6 +42,15 @@ def test_a_page_loads_without_complaint_fits_its_window_and_shows_no_tex(open_pa
         return (article.textContent.match({RAW_TEX}) || [null])[0];
     }}""")
     assert raw is None
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate("""() => [...document.querySelectorAll('.bd-article img')].filter((image) => image.complete && (
+        image.getBoundingClientRect().right > image.closest('section').getBoundingClientRect().right + 1)).map(({ src }) => src)""") == []
+
+
+def test_the_test_of_overlaps_sees_one(open_page):
+    page = open_page("book/introduction.html")
+    page.evaluate("document.querySelector('.bd-article section p').style.marginBottom = '-3rem'")
+    assert page.evaluate(OVERLAPS) != []
 
 
 def test_the_search_finds_the_overlap_tile(open_page):
