@@ -141,7 +141,7 @@ def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
     page = open_page(PAGE)
     explorer = ready(page)
     text = page.locator(".bd-article").text_content()
-    assert "the nine vectors of this chapter" in text
+    assert "The nine vectors of this chapter" in text
     assert "part of slice 6 of the synthetic specimen, 240 px wide" in text
     for row in str(vectors[0]).splitlines() + str(vectors[1]).splitlines():
         assert row.strip("[] ") in text
