@@ -115,8 +115,10 @@ def deform(function, seed=None, shapes=((7, 9), (12, 8))):
         law(label == WARPED_LABEL, f"{name}: the second result is not what `warp_label` makes of label and field.",
             "the label goes through `warp`, which interpolates." if label == WARPED else
             "the label reaches `warp_label` as floats; pass it as it came." if label == WARPED_OTHER else None)
-        law(np.abs(results[0, :18] - results[1, :18]).max() < 2, f"{name}: image and label are warped with different "
+        law(np.abs(results[0, :18] - results[1, :18]).max() < 2 and got["apart"] < 0.1, f"{name}: image and label are warped with different "
             f"fields: at node [0, 0] the vectors are {results[0, :2].round()} and {results[1, :2].round()}.")
+        law(not got["altered"], f"{name}: the field that reaches `warp` is not the one that `displacement_field` made.",
+            "it is rounded, turned round, or its components are swapped on the way.")
         law(not got["changed"], f"{name}: the function changes its input `{got['changed']}`; work on a copy.")
     print(f"deform: image and label move together on {len(shapes)} shapes")
 
@@ -127,6 +129,7 @@ def deform_vectors(function, seed=None, sigmas=(3.0, 0.5)):
     hint = _hint_of_spread([draw.ravel() for draw in draws], sigmas)
     for sigma, draw in zip(sigmas, draws):
         name, values = f"deform, {DRAWS} calls with sigma {sigma:g}", draw.ravel() / sigma
+        law(values.any(), f"{name}: all vectors are 0.")
         still, largest = np.ptp(draw, 0) < 1e-9, np.abs(values).max()
         law(not still.any(), f"{name}: {still.sum()} of the 18 components of the vectors are the same in every call.",
             "the vectors do not come from `rng`, or it starts anew in every call." if still.all() else
@@ -153,7 +156,7 @@ def deform_rng(function, seed=None):
     (first, following), (second, _) = got["vectors"]
     law(_close(first, second), "deform: two generators in the same state gave different vectors.",
         "np.random itself is used in place of `rng`." if got["global"] else "the vectors do not come from `rng`.")
-    law(not _close(first, following), "deform: two calls in a row with one `rng` gave the same vectors.",
+    law(not np.allclose(first, following, rtol=1e-6, atol=1e-12), "deform: two calls in a row with one `rng` gave the same vectors.",
         "the vectors do not come from `rng`, or it starts anew in every call.")
     law(not got["global"], "deform: NumPy's global generator has changed; all randomness must come from `rng`.")
     print("deform: its randomness comes from rng")
@@ -168,10 +171,11 @@ def deform_still(function, seed=None):
 
 def run_deform(deform, sigma, rng, times, image, label):
     """Call `deform` `times` times with each of two generators in one state, and functions that show what they get."""
-    called = set()
+    called, seen = set(), {"apart": 0.0, "altered": False}
 
     def show_field(vectors, height, width):
         called.add("displacement_field")
+        seen["vectors"] = np.array(vectors, np.float64)
         if np.shape(vectors) != (3, 3, 2):
             raise ValueError(f"vectors of shape {np.shape(vectors)}")
         return np.pad(np.asarray(vectors, np.float64), ((0, height - 3), (0, width - 3), (0, 0)))
@@ -181,6 +185,14 @@ def run_deform(deform, sigma, rng, times, image, label):
             raise ValueError(f"a field of shape {np.shape(field)} for an image of shape {np.shape(image)}")
         called.add("warp" if mark == WARPED else "warp_label")
         field, result = np.asarray(field), np.array(image, np.float64)
+        if mark == WARPED:
+            seen["field"] = np.array(field, np.float64)
+            if "vectors" in seen:  # a factor is allowed: standard vectors, and a field times sigma
+                factor = np.abs(field).max() / max(np.abs(seen["vectors"]).max(), 1e-12)
+                off = np.abs(field[:3, :3] - factor * seen["vectors"]).max()
+                seen["altered"] |= bool(off > 1e-3 * max(1.0, np.abs(field).max()))
+        elif "field" in seen:
+            seen["apart"] = max(seen["apart"], float(np.abs(field - seen["field"]).max()))
         result.flat[:18] = field[:3, :3].flat
         result.flat[18] += mark * (np.count_nonzero(field) == np.count_nonzero(field[:3, :3]))
         return result
@@ -202,7 +214,7 @@ def run_deform(deform, sigma, rng, times, image, label):
         results = [[once(*inputs, each) for _ in range(times)] for each in (copy.deepcopy(rng), copy.deepcopy(rng))]
         changed = [name for name, *pair in zip(("image", "label"), inputs, (image, label)) if not np.array_equal(*pair)]
         return {"results": np.array(results), "vectors": np.array(results)[:, :, 0, :18].reshape(2, times, 3, 3, 2),
-                "changed": " and ".join(changed), "global": before != repr(np.random.get_state())}
+                "apart": seen["apart"], "altered": seen["altered"], "changed": " and ".join(changed), "global": before != repr(np.random.get_state())}
 
     return capture(whole)
 
@@ -216,6 +228,7 @@ def _deformed(function, sigma, rng, times, image=np.zeros((5, 4)), label=np.zero
 
 def _field_of(function, vectors, height, width):
     field = value_of(function, vectors, height, width)
+    field = np.float64(field) if getattr(field, "dtype", None) == np.float16 else field
     came = getattr(field, "shape", None)
     law(came == (height, width, 2) and np.isfinite(field).all(), f"displacement_field({height} x {width}): "
         f"expected finite values of shape {(height, width, 2)}, came {show(field)}.",

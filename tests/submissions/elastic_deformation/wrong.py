@@ -364,3 +364,27 @@ def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
 def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
     field = np.round(displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape))
     return warp(image, field), warp_label(label, field)
+
+
+# %% label with a rounded field | q4 -2 | warped with different fields
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return warp(image, field), warp_label(label, np.round(field))
+
+
+# %% components of the field swapped on the way | q4 -2 | not the one that `displacement_field` made
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)[..., ::-1]
+    return warp(image, field), warp_label(label, field)
+
+
+# %% field turned round | q4 -2 | not the one that `displacement_field` made
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = -displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return warp(image, field), warp_label(label, field)
+
+
+# %% sigma cut to a whole number | q4 -2 | all vectors are 0
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = displacement_field(rng.normal(0, int(sigma), (3, 3, 2)), *image.shape)
+    return warp(image, field), warp_label(label, field)
