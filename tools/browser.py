@@ -21,9 +21,9 @@ def chromium():
 
 
 @contextlib.contextmanager
-def serving(folder):
+def serving(folder, handler=Quiet):
     """Serve a folder; yields its address."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -35,7 +35,7 @@ def whole(book):
         page = BeautifulSoup((book.html / f"{name}.html").read_text(), "html.parser")
         head = head or head_of(page, f"{name}.html")
         parts.append(part(page.select_one("article.bd-article"), name, names))
-    title = book.contents.get("title") or page.title.get_text().rpartition("— ")[2]
+    title = page.title.get_text().rpartition("— ")[2]
     return FRAME.format(title=markup.escape(title), head=head, front=front(book, title), body="\n".join(parts))
 
 

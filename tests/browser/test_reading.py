@@ -69,7 +69,7 @@ def test_a_first_page_weighs_at_most_a_megabyte_and_a_further_one_400_kilobytes(
 
 @each_page
 def test_every_picture_says_what_it_shows_and_none_is_a_larger_format_than_need_be(name):
-    page = BeautifulSoup((HTML / name).read_text(), "html.parser")
+    page = soup(name)
     for image in page.select(".bd-article img"):
         assert len(image.get("alt", "")) >= 30 or "colab" in image["src"] or "badge" in image["src"], image
         assert image["src"].endswith((".webp", ".svg")) or "explorables" in image["src"], image["src"]
@@ -77,7 +77,7 @@ def test_every_picture_says_what_it_shows_and_none_is_a_larger_format_than_need_
 
 @each_page
 def test_a_page_describes_itself_and_says_its_language(name):
-    page = BeautifulSoup((HTML / name).read_text(), "html.parser")
+    page = soup(name)
     assert page.html["lang"] == "en"
     assert len(page.find("meta", attrs={"name": "description"})["content"]) >= 50
     assert page.find("meta", property="og:image")["content"].endswith("cover.png")
@@ -131,7 +131,7 @@ def test_launch_links_name_notebooks_that_exist(name):
 
 @each_page
 def test_every_anchor_of_a_page_resolves(name):
-    page = BeautifulSoup((HTML / name).read_text(), "html.parser")
+    page = soup(name)
     names = {node["id"] for node in page.select("[id]")} | {"", "top"}
     assert not [link["href"] for link in page.select("a[href^='#']") if link["href"][1:] not in names]
 

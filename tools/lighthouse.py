@@ -1,24 +1,24 @@
 """Lighthouse's scores of built pages, desktop, from a server that compresses; a report for people, not a test.
 
-    make book && python benchmarks/lighthouse.py [PAGE ...] [--reports FOLDER]
+    make book && python -m tools.lighthouse [PAGE ...] [--reports FOLDER]
 
 Needs npm and Chromium. Each page is loaded three times; the middle run, by performance, is shown.
 """
 
 import argparse
-import functools
 import gzip
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
+from .browser import Quiet, chromium, serving
+from .notebooks import ROOT
+
+HTML = ROOT / "_build" / "html"
 LIGHTHOUSE = "lighthouse@12.8.2"
 PAGES = ("book/index.html", "book/expanding_path.html", "book/results.html")
 RUNS = 3
@@ -28,7 +28,7 @@ TIMES = {"first-contentful-paint": "first paint", "largest-contentful-paint": "l
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
 
 
-class Compressing(http.server.SimpleHTTPRequestHandler):
+class Compressing(Quiet):
     """Serves files as hosts of static pages do: text in gzip, everything kept by the browser for ten minutes."""
 
     protocol_version = "HTTP/1.1"
@@ -51,15 +51,12 @@ class Compressing(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *arguments):
-        pass
 
-
-def report(address, chromium, folder):
+def report(address, folder):
     """What Lighthouse says of one load of a page."""
     target = Path(folder) / "report.json"
     subprocess.run(["npx", "--yes", LIGHTHOUSE, address, "--preset=desktop", "--quiet", f"--chrome-flags={FLAGS}",
-                    "--output=json", f"--output-path={target}"], check=True, env={**os.environ, "CHROME_PATH": chromium})
+                    "--output=json", f"--output-path={target}"], check=True, env={**os.environ, "CHROME_PATH": chromium()})
     return json.loads(target.read_text())
 
 
@@ -79,20 +76,23 @@ def main():
     parser.add_argument("pages", nargs="*", default=PAGES)
     parser.add_argument("--reports", type=Path, help="folder for the middle report of each page, as JSON")
     arguments = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    lacking = [what for what, there in (("npx, of Node.js", shutil.which("npx")), ("Chromium", chromium),
+    lacking = [what for what, there in (("npx, of Node.js", shutil.which("npx")), ("Chromium", chromium()),
                                         ("the book; make it with make book", (HTML / "book").is_dir())) if not there]
     unknown = [page for page in arguments.pages if not (HTML / page).is_file()] if not lacking else []
     if lacking or unknown:
         sys.exit(f"error: there is no {' and no '.join(lacking or unknown)}")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Compressing, directory=HTML))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(HTML, Compressing) as site:
+        examine(site, arguments)
+
+
+def examine(site, arguments):
+    """Print the table of the pages and what costs them; exit with the scores that are too low."""
     print(f"{LIGHTHOUSE}, desktop, middle of {RUNS} runs")
     print("| page | " + " | ".join([*KINDS, *TIMES.values()]) + " |\n|---|" + "---:|" * (len(KINDS) + len(TIMES)))
     low, notes = [], []
     for page in arguments.pages:
         with tempfile.TemporaryDirectory() as folder:
-            runs = [report(f"http://127.0.0.1:{server.server_port}/{page}", chromium, folder) for _ in range(RUNS)]
+            runs = [report(f"{site}/{page}", folder) for _ in range(RUNS)]
         middle = sorted(runs, key=lambda run: run["categories"]["performance"]["score"])[RUNS // 2]
         scores = {kind: round(100 * middle["categories"][kind]["score"]) for kind in KINDS}
         times = [middle["audits"][name]["displayValue"].replace("Total size was ", "") for name in TIMES]
