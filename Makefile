@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help book test test-browser stills pdf notebooks assignments grade serve clean
+.PHONY: help book test test-browser processors stills pdf notebooks assignments grade serve clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -13,10 +13,13 @@ book: .venv/ready  ## execute what changed and write the HTML to _build/html
 
 test: .venv/ready  ## test the package, the book and every stored output of every notebook
 	$(BIN)/python -m pytest tests --ignore tests/browser -n 2 --dist loadfile
-	$(BIN)/python -m pytest --nbval book -n 2 --dist loadfile
+	$(if $(V),$(BIN)/python -m tools.processors $(V) --only notebooks,$(BIN)/python -m pytest --nbval book -n 2 --dist loadfile)
 
 test-browser: .venv/ready  ## test every built page in headless Chromium, which must be installed
 	$(BIN)/python -m pytest tests/browser -n 2
+
+processors: .venv/ready  ## run notebooks and tests of rounding as on three other processors (V=plain, sse41 or avx2 for one)
+	$(BIN)/python -m tools.processors $(V)
 
 stills: .venv/ready  ## take the still pictures of the explorables again, in headless Chromium, after make book
 	$(BIN)/python -m tools.stills
