@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help book test test-browser processors stills pdf notebooks assignments grade serve clean
+.PHONY: help book test test-browser processors stills pdf notebooks assignments grade adopt release serve clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+FOUND = test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=/path/to/python"; exit 1; }
 BIN := .venv/bin
 
 help:  ## print this help
@@ -37,6 +38,14 @@ grade: .venv/ready  ## grade a folder of notebooks (A=name IN=folder OUT=folder,
 	@$(BIN)/python -m tools.grade $(A) $(IN) $(OUT) $(if $(JSON),--json $(JSON)) $(if $(FROM),--masters $(FROM)) \
 		$(if $(CLASS),--class $(CLASS))
 
+adopt:  ## make this copy yours: your address in every file (REPO=owner/name, or with SITE=https://... too)
+	@$(FOUND)
+	@$(PYTHON) -m tools.adopt -- "$(REPO)" $(if $(SITE),"$(SITE)")
+
+release:  ## move the version in every file, and say which commands of git follow (VERSION=X.Y.Z)
+	@$(FOUND)
+	@$(PYTHON) -m tools.release -- "$(VERSION)"
+
 serve: .venv/ready  ## serve _build/html on port 8000 and rebuild on every change
 	$(BIN)/python -m tools.book serve
 
@@ -44,7 +53,7 @@ clean:  ## remove the environment and everything that was built
 	rm -rf .venv _build dist *.egg-info
 
 .venv/ready: requirements.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=/path/to/python"; exit 1; }
+	@$(FOUND)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

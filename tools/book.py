@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 from nbclient.exceptions import CellExecutionError
 
-from . import assets, evidence, ledger, links, notebooks, polish, text
+from . import assets, evidence, ledger, links, notebooks, polish, release, text
 
 SYNTHETIC = "synthetic"
 ASSIGNMENTS = "assignments"
@@ -101,6 +101,7 @@ class Book:
                 files[path.relative_to(self.root)] = path.read_bytes()
                 if path.suffix == ".md" and text.EXPLORABLE in path.read_text():
                     files[path.relative_to(self.root)] += f"\n{text.LOADS}\n".encode()
+        replace(files, Path("_config.yml"), "<!-- version -->", lambda: release.shown(self.root))
         replace(files, Path("book/build.md"), "<!-- run times -->", run_times(times))
         replace(files, Path("book/ledger.md"), "<!-- ledger -->", lambda: ledger.table(self.chapters()))
         if Path("book/records.md") in files:
@@ -168,7 +169,7 @@ def chosen_specimen():
 
 
 def replace(files, target, marker, content):
-    if target in files:
+    if marker.encode() in files.get(target, b""):
         content = content() if callable(content) else content
         files[target] = files[target].replace(marker.encode(), content.encode())
 

@@ -8,6 +8,8 @@ from urllib.parse import urlparse
 import pytest
 from bs4 import BeautifulSoup
 
+from unet_tutorial import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in (HTML / "book").rglob("*.html"))
@@ -124,7 +126,7 @@ def test_launch_links_name_notebooks_that_exist(name):
     links = re.findall(r'href="(https://(?:colab|mybinder)[^"]+)"', (HTML / name).read_text())
     source = Path(name).with_suffix(".ipynb")
     for link in links:
-        assert re.search(r"(?:blob/main/|urlpath=[^\"]*?)(book/[\w/]+\.ipynb)", link), link
+        assert re.search(rf"/v{__version__}(?:/|\?urlpath=[^\"]*?)book/[\w/]+\.ipynb$", link), link
         assert (ROOT / re.search(r"book/[\w/]+\.ipynb", link)[0]).is_file(), link
     assert bool(links) == (ROOT / source).is_file() or name == "book/index.html"
 
