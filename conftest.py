@@ -1,4 +1,7 @@
-"""Sets what every test and every notebook under test relies on: no progress bars, the synthetic specimen."""
+"""Sets what every test and every notebook under test relies on: no progress bars, the synthetic specimen.
+
+Says at the start whether the book is built.
+"""
 
 import os
 import tempfile
@@ -21,3 +24,9 @@ class FileKernelManager(nbval.kernel.KernelManager):
 
 
 nbval.kernel.KernelManager = FileKernelManager
+
+
+def pytest_report_header():
+    from tools.book import Book
+
+    return Book().stamp.report()

@@ -1,9 +1,14 @@
 """The build itself, on a book of two pages: it runs what changed, nothing else, and a failed build stays failed."""
 
+import os
+import re
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
-from tools import ledger, links, notebooks, text
+from tools import ledger, links, notebooks, stamp, text, times
 from tools.book import Book, Failed
 
 CONFIG = """title: Toy
@@ -18,8 +23,8 @@ def make_notebook(*cells):
     return nbformat.v4.new_notebook(cells=[new[kind](source) for kind, source in cells])
 
 
-def save(root, *cells):
-    (root / "book/one.ipynb").write_text(notebooks.dump(make_notebook(*cells)))
+def save(root, *cells, name="one"):
+    (root / f"book/{name}.ipynb").write_text(notebooks.dump(make_notebook(*cells)))
 
 
 @pytest.fixture
@@ -60,6 +65,220 @@ def test_a_cell_that_fails_fails_every_build_until_it_is_mended(root):
             Book(root).build()
     save(root, ("markdown", "# One"), ("code", "1 / 1"))
     Book(root).build()
+
+
+WRITES = "import os\nwith open('runs.txt', 'a') as f:\n    f.write('x')\n"
+
+
+@pytest.fixture
+def three(root):
+    """The book with three chapters: the first and the last fail, the second runs."""
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nparts:\n- chapters:\n"
+                                   + "".join(f"  - file: book/{name}\n" for name in ("one", "two", "three")))
+    (root / "book/index.md").write_text("# Index\n\n[one](one.ipynb) [two](two.ipynb) [three](three.ipynb)\n")
+    for name in ("one", "two", "three"):
+        save(root, ("markdown", f"# {name}"), ("code", WRITES + "6 * 7"), name=name)
+    return root
+
+
+def break_two(root):
+    save(root, ("markdown", "# one"), ("code", "x = 1"), ("markdown", "text"), ("code", ""),
+         ("code", "print('x is', x)\ndisplay(x + 41)\n\ndef halve(n):\n    return n / 0\nhalve(x)\nprint('never')"))
+    save(root, ("markdown", "# two"), ("code", WRITES + "6 * 8"), name="two")
+    save(root, ("markdown", "# three"), ("code", "y = = 2"), name="three")
+
+
+def test_all_notebooks_run_and_the_message_names_each_failed_cell_and_the_next_build_runs_only_what_failed(three):
+    break_two(three)
+    with pytest.raises(Failed) as caught:
+        Book(three).build()
+    assert runs(three) == 1
+    assert str(caught.value) == """2 of 3 notebooks failed
+
+book/one.ipynb, code cell 3:
+    print('x is', x)
+    display(x + 41)
+
+    ...
+failed in line 6, halve(x)
+    ZeroDivisionError: division by zero
+and had printed
+    x is 1
+    42
+
+book/three.ipynb, code cell 1:
+    y = = 2
+failed
+    SyntaxError: invalid syntax (CELL)
+and had printed nothing
+
+No page was written, and there are none of an earlier build. The notebooks that ran are kept: the next make book runs \
+only what failed or changed.""".replace("CELL", re.search(r"\((.*, line 1)\)", str(caught.value))[1])
+    with pytest.raises(Failed, match="2 of 3"):
+        Book(three).build()
+    save(three, ("markdown", "# one"), ("code", WRITES))
+    with pytest.raises(Failed, match="(?s)^1 of 3 .*book/three.ipynb, code cell 1"):
+        Book(three).build()
+    save(three, ("markdown", "# three"), ("code", WRITES), name="three")
+    assert [path.stem for path in Book(three).run()] == ["one", "two", "three"]
+    assert runs(three) == 3  # each of the three once
+
+
+def test_a_failed_build_says_which_pages_of_an_earlier_one_are_stale(three, monkeypatch):
+    def execute(notebook, *rest):
+        if "two" not in notebook.cells[0].source:
+            raise notebooks.NotebookFailed("code cell 1: failed")
+        return notebooks.normalize(notebook), times.Time(1, 1)
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+    book = Book(three)
+    (book.html / "book").mkdir(parents=True)
+    pages = {book.html / f"book/{name}.html": f"earlier {name}" for name in ("index", "one", "two")}  # three is new
+    for path, content in pages.items():
+        path.write_text(content)
+    with pytest.raises(Failed, match="failed: _build/html/book/one.html. All .* are from a build that did not end"):
+        book.build()
+    book.stamp.write(stamp.sources(three))
+    with pytest.raises(Failed, match=r"failed: _build/html/book/one.html. All .* are of \d{4}-\d\d-\d\d \d\d:\d\d\. "):
+        book.build()
+    assert {path: path.read_text() for path in (book.html / "book").glob("*.html")} == pages
+
+
+def test_the_command_ends_with_1_and_the_message(root):
+    save(root, ("markdown", "# One"), ("code", "1 / 0"))
+    script = ("import sys\nfrom tools import book, notebooks\n"
+              f"notebooks.ROOT = {str(root)!r}\nsys.argv[1:] = ['build']\nbook.main()")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=notebooks.ROOT)
+    assert done.returncode == 1 and done.stderr.splitlines().count("error: 1 of 1 notebooks failed") == 1, done.stderr
+
+
+def test_storing_goes_on_where_a_notebook_fails_and_leaves_that_one_as_it_was(three):
+    break_two(three)
+    one = (three / "book/one.ipynb").read_bytes()
+    with pytest.raises(Failed, match="(?s)^2 of 3 notebooks failed.*book/one.*book/three.*others is stored"):
+        Book(three).store()
+    assert (three / "book/one.ipynb").read_bytes() == one
+    assert notebooks.read(three / "book/two.ipynb").cells[1].outputs[0].data["text/plain"] == "48"
+    with pytest.raises(Failed, match="^1 of 1 notebooks"):
+        Book(three).store(["three"])
+    with pytest.raises(Failed):
+        Book(three).run()
+    assert runs(three) == 1  # the one that ran was cached
+
+
+def test_a_kernel_that_ends_and_a_cell_that_takes_too_long_are_failures_too(three, monkeypatch):
+    monkeypatch.setattr(notebooks, "TIMEOUT", 2)
+    save(three, ("markdown", "# one"), ("code", "import os\nos._exit(1)"))
+    save(three, ("markdown", "# two"), ("code", "print('so far')\nimport time\ntime.sleep(60)"), name="two")
+    with pytest.raises(Failed) as caught:
+        Book(three).run()
+    ended, late = re.split("\n\n(?=book|No page)", str(caught.value))[1:3]
+    assert ended.startswith("book/one.ipynb, code cell 1:\n    import os\n") and "died" in ended
+    assert late.startswith("book/two.ipynb") and "after 2 seconds" in late
+    assert late.endswith("and had printed\n    so far")
+    assert runs(three) == 1
+
+
+BURNS = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end:\n    pass\n"
+
+
+def test_cpu_seconds_count_the_kernel_and_the_processes_it_waits_for_and_no_sleep(root):
+    """A cell works for half a second, a process it starts for one, a process of that one for one and a half."""
+    run = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {!r}], check=True)\n"
+    notebook = make_notebook(("code", BURNS.format(0.5)),
+                             ("code", run.format(BURNS.format(1) + run.format(BURNS.format(1.5)))))
+    asleep = make_notebook(("code", "import time\ntime.sleep(3)"))
+    _, busy = notebooks.execute(notebook, root / "book")
+    _, lazy = notebooks.execute(asleep, root / "book")
+    assert busy.cpu >= 3
+    assert lazy.wall >= 3 and 0 < lazy.cpu <= (lazy.wall - 3) * os.cpu_count()
+
+
+def test_times_are_kept_with_the_outputs_and_shown_on_the_page_of_the_build(three):
+    (three / "book/build.md").write_text("# Build\n\n<!-- run times -->\n")
+    first, executed = Book(three).run(), Book(three).run()
+    assert [time for _, time in executed.values()] == [time for _, time in first.values()]
+    Book(three).lay_out(executed)
+    rows = (three / "_build/stage/book/build.md").read_text().splitlines()
+    assert "| Notebook | Seconds | CPU seconds |" in rows
+    for path, (_, time) in executed.items():
+        assert f"| [{path.stem.title()}]({path.stem}.ipynb) | {time.wall:.0f} | {time.cpu:.0f} |" in rows
+    wall, cpu = (sum(one) for one in zip(*(time for _, time in executed.values())))
+    assert f"| All | {wall:.0f} | {cpu:.0f} |" in rows and cpu > 0
+
+
+def test_the_class_is_the_smallest_that_holds_the_time_and_two_runs_near_a_limit_do_not_change_it_back_and_forth():
+    limits = sorted(times.CLASSES)
+    assert limits == [15, 30, 60]
+    for tenths in range(1, 900):
+        cpu, nearby = tenths / 10, tenths / 10 * 1.1  # two runs of one chapter, a tenth apart
+        holding = next((limit for limit in limits if cpu <= limit), 60)
+        assert times.running_time(cpu) == times.running_time(cpu, "40 minutes") == times.CLASSES[holding]
+        for now in times.CLASSES.values():
+            told = []
+            for one in (cpu, nearby, cpu, nearby):
+                now = times.running_time(one, now)
+                told.append(now)
+            assert told[1:] == told[1:2] * 3  # settled after the second run at the latest
+            named = next(limit for limit, name in times.CLASSES.items() if name == now)
+            assert nearby <= 1.1 * named or named == 60  # what is told holds what was measured last, to a tenth
+            assert all(nearby > 0.9 * smaller for smaller in limits if smaller < named)  # and no smaller one clearly does
+
+
+def test_storing_writes_the_class_only_when_it_changes_and_warns_over_a_minute(root, monkeypatch, capsys):
+    def stored(cpu):
+        monkeypatch.setattr(notebooks, "execute",
+                            lambda notebook, *rest: (notebooks.normalize(notebook), times.Time(1, cpu)))
+        Book(root).store()
+        return notebooks.read(root / "book/one.ipynb").cells[0].source
+
+    save(root, ("markdown", "# One\n\nRuns in about 10 seconds on one core, most of it sums. And on."), ("code", "1"))
+    for cpu, told in ((2, "15 seconds"), (16, "15 seconds"), (20, "30 seconds"), (14, "30 seconds"),
+                      (13, "15 seconds"), (40, "1 minute")):
+        assert stored(cpu) == f"# One\n\nRuns in about {told} on one core, most of it sums. And on."
+        assert "warning" not in capsys.readouterr().out
+    assert "1 minute" in stored(61)
+    assert "warning: book/one.ipynb takes 61 CPU seconds" in capsys.readouterr().out
+
+
+def test_the_report_says_whether_the_book_is_built_and_what_has_changed_since(root, monkeypatch):
+    def report():
+        return Book(root).stamp.report(root)
+
+    def sphinx(book):
+        (book.html / "book").mkdir(parents=True, exist_ok=True)
+        if "gone" in (root / "book/one.ipynb").read_text():
+            raise Failed("a warning")
+
+    monkeypatch.setattr(Book, "run_sphinx", sphinx)
+    save(root, ("markdown", "# One"), ("code", "6 * 7"))
+    assert "not built; run make book first" in report()
+    Book(root).build()
+    assert re.search(r"pages of 20.*no source has changed", report())
+    Book(root).store()  # outputs alone do not make the pages old
+    assert "no source has changed" in report()
+    (root / "unet_tutorial/used.py").write_text("")
+    (root / "book/more.md").write_text("# More\n")
+    (root / "requirements.txt").unlink()
+    assert "changed since: book/more.md, requirements.txt, unet_tutorial/used.py; run make book" in report()
+    (root / "requirements.txt").write_text("numpy==2\n")
+    save(root, ("markdown", "# One, gone"), ("code", "6 * 7"))
+    with pytest.raises(Failed, match="warning"):
+        Book(root).build()
+    assert "from a build that did not end" in report()
+
+
+def test_the_stamp_holds_what_the_build_read_and_no_tool_that_makes_no_page():
+    read = stamp.sources()
+    assert {"book/training.ipynb", "book/_extra/explorables/start.js", "unet_tutorial/model.py", "tools/book.py",
+            "tools/polish.py", "_toc.yml"} <= set(read)
+    assert not {"tools/grade.py", "tests/test_tools.py", "README.md"} & set(read)
+
+
+def test_pytest_says_at_its_start_whether_the_book_is_built():
+    done = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "tests/test_tools.py", "-k", "magics"],
+                          capture_output=True, text=True, cwd=notebooks.ROOT)
+    assert Book().stamp.report() in done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("fault, message", [("[gone](gone.md)", "Sphinx"), ("<a href='gone.html'>gone</a>", "gone.html"),

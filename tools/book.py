@@ -15,9 +15,10 @@ from importlib import metadata
 from pathlib import Path
 
 import yaml
-from nbclient.exceptions import CellExecutionError
 
 from . import assets, evidence, ledger, links, notebooks, polish, release, text
+from .stamp import Stamp, sources
+from .times import LIMIT, Time, tell
 
 SYNTHETIC = "synthetic"
 ASSIGNMENTS = "assignments"
@@ -42,6 +43,7 @@ class Book:
         suffix = "" if specimen == SYNTHETIC else f"-{specimen}"
         self.stage, self.html, self.doctrees, self.executed = (
             self.out / f"{part}{suffix}" for part in ("stage", "html", "doctrees", "executed"))
+        self.stamp = Stamp(self.html)
 
     @property
     def contents(self):
@@ -65,29 +67,64 @@ class Book:
         return [path for path in self.pages() if path.parent.name == ASSIGNMENTS]
 
     def build(self):
-        """Execute, lay out, call Sphinx, follow the links. Raises Failed, and then the next build starts afresh."""
+        """Execute, lay out, call Sphinx, follow the links; returns the Time of each notebook.
+
+        Raises Failed. The next build then runs what failed, and lays out all pages afresh.
+        """
+        read = sources(self.root)
         try:
-            times = self.lay_out()
+            executed = self.run()
+            self.stamp.remove()
+            self.lay_out(executed)
             self.run_sphinx()
             dead = links.dead_links(self.html)
             if dead:
                 raise Failed("links that lead nowhere:\n  " + "\n  ".join(dead))
-        except CellExecutionError as error:
-            raise Failed(str(error)) from error
         finally:
             if sys.exc_info()[0]:
                 # Sphinx forgets the warnings of a page that did not change: a second run would succeed.
                 shutil.rmtree(self.doctrees, ignore_errors=True)
-        return times
+        self.stamp.write(read)
+        return times_of(executed)
 
-    def lay_out(self):
-        """Write every source to the stage, notebooks with outputs; touch only files whose content changed."""
+    def run(self):
+        """Every chapter with outputs and its Time, from the cache where nothing has changed.
+
+        A notebook that fails does not keep the others from running. Raises Failed, which names all that failed and the
+        pages of an earlier build that are stale.
+        """
         cache = notebooks.Cache(self.executed)
+        executed, failed = {}, {}
+        for path in self.chapters():
+            try:
+                executed[path] = cache.run(path, self.data, {"UNET_TUTORIAL_SPECIMEN": self.specimen}, self.root)
+            except notebooks.NotebookFailed as error:
+                failed[path] = note(path, error)
+        if failed:
+            raise Failed(f"{self.listed(failed, len(self.chapters()))}\n\n{self.stale(failed)}")
+        return executed
+
+    def listed(self, failed, count):
+        """How many notebooks failed of those that ran, and a paragraph for each."""
+        return "\n\n".join([f"{len(failed)} of {count} notebooks failed",
+                            *(f"{path.relative_to(self.root)}, {error}" for path, error in failed.items())])
+
+    def stale(self, failed):
+        """What the pages of an earlier build are worth after some notebooks failed."""
+        kept = "The notebooks that ran are kept: the next make book runs only what failed or changed."
+        if not self.stamp.state():
+            return f"No page was written, and there are none of an earlier build. {kept}"
+        pages = [self.html / path.relative_to(self.root).with_suffix(".html") for path in failed]
+        names = [str(page.relative_to(self.root)) for page in pages if page.exists()]
+        return (f"No page was written. Stale, because their notebooks failed: {', '.join(names) or 'none'}. "
+                f"All other pages in {self.html.relative_to(self.root)} are {self.stamp.state()}. {kept}")
+
+    def lay_out(self, executed):
+        """Write every source to the stage, notebooks with outputs; touch only files whose content changed."""
         names = {path.relative_to(self.root / "book").with_suffix("").as_posix(): path.relative_to(self.root / "book").as_posix()
                  for path in self.pages()}
-        files, times = {}, {}
-        for path in self.chapters():
-            notebook, times[path.stem] = cache.run(path, self.data, {"UNET_TUTORIAL_SPECIMEN": self.specimen}, self.root)
+        files = {}
+        for path, (notebook, _) in executed.items():
             text.captions(notebook)
             text.relative_links(notebook, names)
             text.explorables(notebook)
@@ -102,7 +139,7 @@ class Book:
                 if path.suffix == ".md" and text.EXPLORABLE in path.read_text():
                     files[path.relative_to(self.root)] += f"\n{text.LOADS}\n".encode()
         replace(files, Path("_config.yml"), "<!-- version -->", lambda: release.shown(self.root))
-        replace(files, Path("book/build.md"), "<!-- run times -->", run_times(times))
+        replace(files, Path("book/build.md"), "<!-- run times -->", lambda: run_times(times_of(executed)))
         replace(files, Path("book/ledger.md"), "<!-- ledger -->", lambda: ledger.table(self.chapters()))
         if Path("book/records.md") in files:
             folder = self.root / "unet_tutorial" / "records"
@@ -111,7 +148,6 @@ class Book:
                       for path in folder.rglob("*.json")}
         files |= assets.files(self.out / "assets", self.root)
         write_changed(files, self.stage, keep=("conf.py",))
-        return times
 
     def run_sphinx(self):
         """Turn the stage into HTML. Any warning is an error."""
@@ -133,23 +169,41 @@ class Book:
         (self.html / "index.html").write_text(REDIRECT.format(page=f"{self.contents['root']}.html"))
 
     def store(self, names=()):
-        """Run notebooks on the synthetic specimen and store their outputs in place."""
+        """Run notebooks on the synthetic specimen; store their outputs, and how long they run, in place.
+
+        Raises Failed with all that failed, after the others are stored.
+        """
         known = {path.stem: path for path in self.chapters()}
         unknown = sorted(set(names) - set(known))
         if unknown:
             raise Failed(f"no such notebook: {', '.join(unknown)}; there are {', '.join(known)}")
-        cache = notebooks.Cache(self.executed)
-        for stem in names or known:
+        cache, failed = notebooks.Cache(self.executed), {}
+        names = names or list(known)
+        for stem in names:
             print(f"running {stem} ...", flush=True)
-            source = notebooks.read(known[stem])
+            path = known[stem]
+            source = notebooks.read(path)
             try:
-                notebook, seconds = notebooks.execute(source, known[stem].parent, {"UNET_TUTORIAL_SPECIMEN": SYNTHETIC})
-            except CellExecutionError as error:
-                raise Failed(f"{known[stem]}: {error}") from error
+                notebook, time = notebooks.execute(source, path.parent, {"UNET_TUTORIAL_SPECIMEN": SYNTHETIC})
+            except notebooks.NotebookFailed as error:
+                failed[path] = note(path, error)
+                continue
             text.absolute_links(notebook)
-            known[stem].write_text(notebooks.dump(notebook))
-            cache.put(stem, notebooks.fingerprint(source, SYNTHETIC, self.root), notebook, seconds)
-            print(f"  {stem}: {seconds:.0f} s, {known[stem].stat().st_size / 1e3:.0f} kB", flush=True)
+            tell(notebook, time.cpu)
+            path.write_text(notebooks.dump(notebook))
+            cache.put(stem, notebooks.fingerprint(source, SYNTHETIC, self.root), notebook, time)
+            print(f"  {stem}: {time}, {path.stat().st_size / 1e3:.0f} kB", flush=True)
+            if time.cpu > LIMIT:
+                print(f"warning: {path.relative_to(self.root)} takes {time.cpu:.0f} CPU seconds, and a chapter may "
+                      f"take {LIMIT}: train fewer steps or on smaller tiles", flush=True)
+        if failed:
+            raise Failed(f"{self.listed(failed, len(names))}\n\nEach of the others is stored.")
+
+
+def note(path, error):
+    """Print at once where a notebook failed, in full; returns the error."""
+    print(f"  {path.stem}: failed\n{notebooks.plain(getattr(error.__cause__, 'traceback', ''))}", flush=True)
+    return error
 
 
 def chosen_specimen():
@@ -186,11 +240,19 @@ def write_changed(files, folder, keep=()):
             path.write_bytes(content)
 
 
+def times_of(executed):
+    return {path.stem: time for path, (_, time) in executed.items()}
+
+
+def total(times):
+    return Time(*map(sum, zip(*times.values())))
+
+
 def run_times(times):
-    rows = ["| Notebook | Seconds |", "|---|---:|"]
-    rows += [f"| [{ledger.title(stem)}]({stem}.ipynb) | {seconds:.0f} |" for stem, seconds in times.items()]
-    rows += [f"| All | {sum(times.values()):.0f} |", "", "| Package | Version |", "|---|---|",
-             f"| Python | {sys.version.split()[0]} |"]
+    rows = ["| Notebook | Seconds | CPU seconds |", "|---|---:|---:|"]
+    named = [(f"[{ledger.title(stem)}]({stem}.ipynb)", time) for stem, time in times.items()]
+    rows += [f"| {name} | {time.wall:.0f} | {time.cpu:.0f} |" for name, time in [*named, ("All", total(times))]]
+    rows += ["", "| Package | Version |", "|---|---|", f"| Python | {sys.version.split()[0]} |"]
     rows += [f"| {name} | {metadata.version(name)} |" for name in VERSIONS]
     return "\n".join(rows)
 
@@ -223,7 +285,7 @@ def main():
         if arguments.action == "serve":
             return serve(book)
         times = book.build()
-        print(f"{len(times)} notebooks, {sum(times.values()):.0f} s of running; open {book.html / 'index.html'}")
+        print(f"{len(times)} notebooks, {total(times)} of running; open {book.html / 'index.html'}")
     except Failed as error:
         sys.exit(f"error: {error}")
 

@@ -5,16 +5,26 @@ import hashlib
 import json
 import os
 import platform
+import re
 import time
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, CellExecutionError
+
+from . import times
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "unet_tutorial"
 TIMEOUT = 600  # seconds a cell
 KERNEL_ENVIRONMENT = {"UNET_TUTORIAL_PROGRESS": "0", "PYTHONHASHSEED": "0"}
+SHOWN = 3, 20  # lines of a failed cell, and of what it said, that a message holds
+PLACE = re.compile(r"Cell In\[\d+\], line (\d+).*\n(?:(?!-+>).*\n)*-+> *\1 (.*)")  # in IPython's traceback
+
+
+class NotebookFailed(Exception):
+    """A notebook that did not run to its end. The message says which cell failed, why, and what it had printed."""
 
 
 def imported_modules(source, package=PACKAGE):
@@ -32,17 +42,17 @@ def imported_modules(source, package=PACKAGE):
     return found
 
 
-def dependencies(source, root=ROOT):
+def dependencies(source, root=ROOT, package=PACKAGE):
     """Files of the package that a piece of Python needs, directly or through other modules.
 
     `__init__.py` counts always. Files that are not Python (records, weights) count with the module that their folder is
     named after, and always if there is none.
     """
-    folder = root / PACKAGE
+    folder = root / package
     files = {folder / "__init__.py"}
     data = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")
             if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts}
-    waiting, seen = list(imported_modules(source)), set()
+    waiting, seen = list(imported_modules(source, package)), set()
     while waiting:
         name = waiting.pop()
         path = folder / f"{name}.py"
@@ -50,7 +60,7 @@ def dependencies(source, root=ROOT):
             continue
         seen.add(name)
         files.add(path)
-        waiting.extend(imported_modules(path.read_text()))
+        waiting.extend(imported_modules(path.read_text(), package))
     files.update(path for path, owner in data.items() if owner in seen or not (folder / f"{owner}.py").exists())
     return sorted(files)
 
@@ -63,11 +73,18 @@ def code(notebook):
 
 
 def fingerprint(notebook, data="", root=ROOT):
-    """Hash of all that the outputs of a notebook depend on: its code, the modules it uses, the pins, the specimen."""
+    """Hash of all that the outputs of a notebook depend on: its code, the modules it uses, the pins, the specimen.
+
+    A notebook that is not Python counts as one that uses every module: its failure is found when it runs.
+    """
     digest = hashlib.sha256()
     parts = [platform.python_version(), data, (root / "requirements.txt").read_text()]
     parts += [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    for path in dependencies(code(notebook), root):
+    try:
+        files = dependencies(code(notebook), root)
+    except SyntaxError:
+        files = sorted(path for path in (root / PACKAGE).rglob("*") if path.is_file() and path.suffix != ".pyc")
+    for path in files:
         parts += [str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()]
     for part in parts:
         digest.update(part.encode() + b"\0")
@@ -75,17 +92,57 @@ def fingerprint(notebook, data="", root=ROOT):
 
 
 def execute(notebook, folder, environment=None):
-    """Run every cell in a fresh kernel and return the notebook with normalized outputs, and the seconds it took.
+    """Run every cell in a fresh kernel and return the notebook with normalized outputs, and the Time it took.
 
-    Raises nbclient's CellExecutionError where a cell fails.
+    Raises NotebookFailed where a cell fails, takes too long, or ends its kernel.
     """
     notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
+    reached = []
     client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", coalesce_streams=True,
-                            resources={"metadata": {"path": str(folder)}})
-    start = time.monotonic()
-    client.execute(env={**os.environ, **KERNEL_ENVIRONMENT, **(environment or {})})
-    seconds = time.monotonic() - start
-    return normalize(notebook), seconds
+                            resources={"metadata": {"path": str(folder)}},
+                            on_cell_execute=lambda cell, cell_index: reached.append(cell_index))
+    start, before = time.monotonic(), times.of_children()
+    try:
+        client.execute(env={**os.environ, **KERNEL_ENVIRONMENT, **(environment or {})})
+    except (CellControlSignal, RuntimeError) as error:
+        raise NotebookFailed(account(notebook.cells[:reached[-1] + 1], error) if reached else
+                             f"the kernel did not start: {error}") from error
+    return normalize(notebook), times.Time(time.monotonic() - start, times.of_children() - before)
+
+
+def account(cells, error):
+    """Which cell failed (the last one), with its first lines; what it raised, in which line; what it had printed."""
+    lines, number = cells[-1].source.splitlines(), sum(cell.cell_type == "code" for cell in cells)
+    told = [f"code cell {number}:", *indented(lines[:SHOWN[0]] + ["..."] * (len(lines) > SHOWN[0]))]
+    if isinstance(error, CellExecutionError):
+        place = PLACE.search(plain(error.traceback))
+        message = plain(f"{error.ename}: {error.evalue}" if error.evalue else error.ename)
+        told += [f"failed in line {place[1]}, {place[2].strip()}" if place else "failed",
+                 *indented(message.splitlines())]
+    else:  # too long, or the end of the kernel
+        told += ["failed", *indented(str(error).splitlines()[:1])]
+    printed = printed_by(cells[-1])
+    return "\n".join([*told, *(["and had printed", *indented(printed)] if printed else ["and had printed nothing"])])
+
+
+def printed_by(cell):
+    """Lines of what a cell printed and showed as text."""
+    texts = [output.text if output.output_type == "stream" else output.get("data", {}).get("text/plain", "") + "\n"
+             for output in cell.outputs if output.output_type != "error"]
+    return plain("".join(texts)).splitlines()
+
+
+def plain(text):
+    """Text without the colours of a terminal."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
+
+
+def indented(lines):
+    """Lines with four blanks before them, those in the middle of a long text left out."""
+    most = SHOWN[1]
+    if len(lines) > most:
+        lines = [*lines[:most // 2], f"... ({len(lines) - most} lines)", *lines[-most // 2:]]
+    return [f"    {line}".rstrip() for line in lines]
 
 
 def normalize(notebook):
@@ -123,30 +180,31 @@ class Cache:
 
     def get(self, name, key):
         path = self.folder / f"{name}-{key[:20]}.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        entry = json.loads(path.read_text()) if path.exists() else {}
+        return entry if "time" in entry else None
 
-    def put(self, name, key, notebook, seconds):
+    def put(self, name, key, notebook, taken):
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.glob(f"{name}-*.json"):
             old.unlink()
         outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
         path = self.folder / f"{name}-{key[:20]}.json"
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"outputs": outputs, "seconds": seconds}))
+        partial.write_text(json.dumps({"outputs": outputs, "time": taken}))
         partial.replace(path)
 
     def run(self, path, data="", environment=None, root=ROOT):
-        """The notebook at `path` with its outputs, from the cache where nothing that it depends on has changed."""
+        """The notebook at `path` with its outputs, and the Time they took, from the cache where nothing has changed."""
         notebook = read(path)
         key = fingerprint(notebook, data, root)
         entry = self.get(path.stem, key)
         if entry is None:
             print(f"running {path.stem} ...", flush=True)
-            executed, seconds = execute(notebook, path.parent, environment)
-            print(f"  {path.stem}: {seconds:.0f} s", flush=True)
-            self.put(path.stem, key, executed, seconds)
+            executed, taken = execute(notebook, path.parent, environment)
+            print(f"  {path.stem}: {taken}", flush=True)
+            self.put(path.stem, key, executed, taken)
             entry = self.get(path.stem, key)
         code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for cell, outputs in zip(code_cells, entry["outputs"]):
             cell.outputs = [nbformat.from_dict(output) for output in outputs]
-        return normalize(notebook), entry["seconds"]
+        return normalize(notebook), times.Time(*entry["time"])

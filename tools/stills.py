@@ -45,7 +45,7 @@ def take(html, folder):
             for root in page.query_selector_all("[data-explorable]"):
                 name = name_of(root.get_attribute("data-explorable"), root.get_attribute("data-mode"))
                 if name in left:
-                    page.wait_for_function("node => node.childElementCount && !node.innerText.includes('computing')", arg=root)
+                    page.wait_for_function("node => 'drawn' in node.dataset && !node.innerText.includes('computing')", arg=root)
                     page.wait_for_timeout(500)
                     picture = Image.open(io.BytesIO(root.screenshot())).convert("RGB")
                     folder.mkdir(parents=True, exist_ok=True)

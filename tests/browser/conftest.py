@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from listening import settle
 from playwright.sync_api import sync_playwright
 
 from tools.browser import FLAGS, chromium, serving
 
 HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
+PATIENCE = 120_000  # ms that a wait may take: a busy machine is slow, and a broken page fails all the same
 
 
 @pytest.fixture(scope="session")
@@ -28,11 +30,13 @@ def browser():
 
 @pytest.fixture
 def open_page(site, browser):
-    """Open a page at a width; what went wrong while it loaded is listed in `page.complaints`."""
+    """Open a page at a width and wait until it is settled; what went wrong meanwhile is listed in `page.complaints`."""
     opened = []
 
     def open_at(name, width=1280):
         page = browser.new_page(viewport={"width": width, "height": 900})
+        opened.append(page)
+        page.set_default_timeout(PATIENCE)
         page.complaints = []
         page.route("**/*", lambda route: route.continue_() if route.request.url.startswith((site, "data:", "blob:"))
                    else (page.complaints.append(f"asks {route.request.url}"), route.abort()))
@@ -40,7 +44,7 @@ def open_page(site, browser):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("response", lambda answer: page.complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
         page.goto(f"{site}/{name}", wait_until="networkidle")
-        opened.append(page)
+        settle(page)
         return page
 
     yield open_at

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listening import painted
 from PIL import Image
 
 from unet_tutorial import augmentation
@@ -95,12 +96,6 @@ def test_places_far_beyond_the_border_are_mirrored_back(open_page, slice_6):
         np.testing.assert_allclose(np.reshape(told["grey"], label.shape), expected, rtol=0, atol=1e-4)
 
 
-def ready(page):
-    explorer = page.locator("[data-explorable=elastic]")
-    explorer.locator(".knob").first.wait_for()
-    return explorer
-
-
 def pixels(canvas):
     """Red, green and blue of a canvas."""
     return np.reshape(canvas.evaluate("""(node) => Array.from(
@@ -139,7 +134,7 @@ def vector(knob):
 
 def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
     page = open_page(PAGE)
-    explorer = ready(page)
+    explorer = page.locator("[data-explorable=elastic]")
     text = page.locator(".bd-article").text_content()
     assert "The nine vectors of this chapter" in text
     assert "part of slice 6 of the synthetic specimen, 240 px wide" in text
@@ -163,7 +158,7 @@ def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
 
 def test_sigma_scales_the_vectors_and_the_share_that_folds_is_told(open_page, slice_6, vectors):
     page = open_page(PAGE)
-    explorer = ready(page)
+    explorer = page.locator("[data-explorable=elastic]")
     explorer.get_by_label("Sigma").fill("40")
     heard = said(page, "fold (hatched)", "Deformed label: 0 and 1 only.")
     share = assert_shows(explorer, slice_6, 4 * vectors)
@@ -173,7 +168,7 @@ def test_sigma_scales_the_vectors_and_the_share_that_folds_is_told(open_page, sl
 
 def test_it_works_by_keyboard_and_says_what_is_seen(open_page, slice_6, vectors):
     page = open_page(PAGE)
-    explorer = ready(page)
+    explorer = page.locator("[data-explorable=elastic]")
     knob = explorer.get_by_role("slider", name="Arrow of the central node")
     assert knob.get_attribute("aria-valuetext") == "5 px up, 7 px left"
     knob.focus()
@@ -202,7 +197,7 @@ def test_it_works_by_keyboard_and_says_what_is_seen(open_page, slice_6, vectors)
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     page.wait_for_function("document.querySelectorAll('.elastic input:checked').length === 1")
-    page.wait_for_timeout(100)
+    painted(page)
     label = slice_6[1][PART]
     padded = np.pad(label, 1, mode="edge")
     others = [padded[1:-1, :-2], padded[1:-1, 2:], padded[:-2, 1:-1], padded[2:, 1:-1]]
@@ -213,7 +208,7 @@ def test_it_works_by_keyboard_and_says_what_is_seen(open_page, slice_6, vectors)
 
 def test_an_arrow_can_be_dragged_but_not_out_of_the_view(open_page, slice_6, vectors):
     page = open_page(PAGE)
-    explorer = ready(page)
+    explorer = page.locator("[data-explorable=elastic]")
     knob, view = explorer.locator(".knob").nth(5), explorer.locator(".view").first
     view.scroll_into_view_if_needed()
     knob.hover(position={"x": 20, "y": 12})  # waits until nothing moves any more
@@ -232,12 +227,13 @@ def test_an_arrow_can_be_dragged_but_not_out_of_the_view(open_page, slice_6, vec
     inner = knob.bounding_box()
     assert box["x"] <= inner["x"] + 16 <= box["x"] + box["width"] and box["y"] <= inner["y"] + 16
     page.mouse.move(box["x"] + 50, box["y"] + 50)  # no button is pressed
+    painted(page)
     assert knob.bounding_box() == inner
 
 
 def test_after_a_reset_one_arrow_can_be_dragged_alone(open_page):
     page = open_page(PAGE)
-    explorer = ready(page)
+    explorer = page.locator("[data-explorable=elastic]")
     explorer.get_by_role("button", name="reset").click()
     said(page, "nothing moves")
     knob = explorer.get_by_role("slider", name="Arrow of the central node")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listening import painted, resting
 from PIL import Image
 
 from tools import stills
@@ -34,18 +35,27 @@ def nothing(explorable):
     pass
 
 
-# page, name, what is there when it is ready, what is done before it is examined
+def computed(explorable):
+    explorable.locator(".panel button:enabled").nth(2).wait_for(state="attached")
+
+
+def looked_into(explorable):
+    explorable.locator(".words").nth(1).filter(has_text="px").wait_for()
+
+
+# page, name, what is done or waited for, beyond the drawing, before it is examined
 EXPLORABLES = (
-    ("architecture", "sizes", "svg", nothing),
-    ("contracting_path", "receptive", "svg", one_layer_back),
-    ("contracting_path", "stepper", "[aria-live]", padded),
-    ("expanding_path", "stepper", "[aria-live]", far_apart),
-    ("training", "weights", ".words", nothing),
-    ("augmentation", "elastic", ".knob", nothing),
-    ("results", "threshold", ".panel button:enabled", nothing),
-    ("live", "live", ".chosen", nothing),
+    ("architecture", "sizes", nothing),
+    ("contracting_path", "receptive", one_layer_back),
+    ("contracting_path", "stepper", padded),
+    ("expanding_path", "stepper", far_apart),
+    ("training", "weights", nothing),
+    ("augmentation", "elastic", nothing),
+    ("results", "threshold", computed),
+    ("live", "live", looked_into),
 )
-each = pytest.mark.parametrize("place, name, sign, prepare", EXPLORABLES, ids=lambda value: value if isinstance(value, str) else "")
+each = pytest.mark.parametrize("place, name, prepare", EXPLORABLES,
+                               ids=lambda value: value if isinstance(value, str) else "")
 
 
 def test_these_are_all_explorables_of_the_book():
@@ -58,13 +68,13 @@ def test_these_are_all_explorables_of_the_book():
 @pytest.mark.parametrize("width", (360, 1280))
 @pytest.mark.parametrize("theme", ("light", "dark"))
 @each
-def test_axe_finds_nothing_and_targets_are_large_enough(open_page, place, name, sign, prepare, theme, width):
+def test_axe_finds_nothing_and_targets_are_large_enough(open_page, place, name, prepare, theme, width):
     page = open_page(f"book/{place}.html", width)
     explorable = page.locator(f"[data-explorable={name}]")
-    explorable.locator(sign).first.wait_for(state="attached", timeout=120_000)
     page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
     prepare(explorable)
+    painted(page)
     page.add_script_tag(path=AXE)
     found = page.evaluate("(name) => axe.run(`[data-explorable=${name}]`).then(({ violations }) => violations)", name)
     assert [one["id"] for one in found] == []
@@ -78,7 +88,7 @@ def test_axe_finds_nothing_and_targets_are_large_enough(open_page, place, name, 
 
 
 @each
-def test_without_scripts_a_still_is_all_that_shows(site, browser, place, name, sign, prepare):
+def test_without_scripts_a_still_is_all_that_shows(site, browser, place, name, prepare):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site}/book/{place}.html")
@@ -92,14 +102,14 @@ def test_without_scripts_a_still_is_all_that_shows(site, browser, place, name, s
     context.close()
 
 
-@pytest.mark.parametrize("place, name, sign, prepare", EXPLORABLES[:-1])  # every build makes the last one's still
-def test_a_still_shows_what_the_explorable_shows(open_page, place, name, sign, prepare):
+@pytest.mark.parametrize("place, name, prepare", EXPLORABLES[:-1])  # every build makes the last one's still
+def test_a_still_shows_what_the_explorable_shows(open_page, place, name, prepare):
     page = open_page(f"book/{place}.html")
     root = page.locator(f"[data-explorable={name}]")
-    root.locator(sign).first.wait_for(state="attached", timeout=120_000)
     page.wait_for_function("name => !document.querySelector(`[data-explorable=${name}]`).innerText.includes('computing')", arg=name)
+    page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate("() => { document.documentElement.dataset.theme = 'light'; }")
-    page.wait_for_timeout(500)
+    resting(root)
     fresh = Image.open(io.BytesIO(root.screenshot())).convert("L")
     still = Image.open(HTML / "explorables/stills" / f"{stills.name_of(name, root.get_attribute('data-mode'))}.webp").convert("L")
     assert abs(still.width / still.height - fresh.width / fresh.height) < 0.05, "make stills takes it again"

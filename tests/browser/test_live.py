@@ -27,7 +27,7 @@ def model():
 
 
 def ready(page):
-    page.wait_for_function("document.querySelector('.live [aria-live]')?.textContent.includes('segments where')", timeout=120_000)
+    page.wait_for_function("document.querySelector('.live [aria-live]')?.textContent.includes('segments where')")
     return page.locator(".live")
 
 
@@ -148,7 +148,7 @@ def test_an_image_of_one_s_own_is_segmented_and_a_bad_one_refused(open_page, mod
     own = live.get_by_label("Or one of your own")
     levels = specimen.em_slice(41, 90, 1)[0]
     own.set_input_files(as_file(levels))
-    page.wait_for_function("document.querySelector('.live .words').textContent.includes('90 x 90 px')", timeout=60_000)
+    page.wait_for_function("document.querySelector('.live .words').textContent.includes('90 x 90 px')")
     expected = segments.segments(tiling.predict_tiled(model, levels.astype(np.float32) / 255)[..., 1]).max()
     assert abs(int(words(page).split(": ")[1].split()[0]) - expected) <= 1
     own.set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"})
@@ -164,7 +164,7 @@ def test_a_long_run_shows_its_progress_and_can_be_cancelled(open_page):
     live.get_by_label("Or one of your own").set_input_files(as_file(np.full((1500, 1500), 128, np.uint8), "large.png"))
     cancel = live.get_by_role("button", name="cancel")
     cancel.wait_for(state="visible")
-    page.wait_for_function("(({ value, max }) => max === 36 && value > 0)(document.querySelector('.live progress'))", timeout=60_000)
+    page.wait_for_function("(({ value, max }) => max === 36 && value > 0)(document.querySelector('.live progress'))")
     cancel.press("Enter")
     page.wait_for_function("document.querySelector('.live .words').textContent.startsWith('Stopped')")
     live.get_by_label("Image", exact=True).select_option("Slice 7")

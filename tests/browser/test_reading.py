@@ -7,6 +7,7 @@ from urllib.parse import urlparse
 
 import pytest
 from bs4 import BeautifulSoup
+from listening import painted, settle
 
 from unet_tutorial import __version__
 
@@ -47,9 +48,11 @@ def weight(site, browser):
         asked = set()
         page.on("request", lambda request: asked.add(urlparse(request.url).path) if request.url.startswith(site) else None)
         page.goto(f"{site}/{name}", wait_until="networkidle")
+        settle(page)
         for height in range(0, page.evaluate("document.documentElement.scrollHeight"), 800):
             page.evaluate(f"window.scrollTo(0, {height})")
-        page.wait_for_load_state("networkidle")
+            painted(page)  # a picture is asked for when it comes near
+        page.wait_for_function("[...document.images].every((one) => one.complete || !one.getClientRects().length)")
         page.close()
         return {path: compressed(HTML / path.lstrip("/")) for path in asked}
     return of
@@ -106,7 +109,7 @@ def test_a_code_cell_is_copied(open_page):
     cell = page.locator("div.cell_input div.highlight").nth(1)
     cell.hover()
     cell.locator("button.copybtn").click()
-    assert page.evaluate("window.copied").strip() == cell.locator("pre").text_content().strip()
+    assert page.wait_for_function("window.copied").json_value().strip() == cell.locator("pre").text_content().strip()
 
 
 def test_previous_and_next_lead_through_the_whole_book(open_page):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from listening import heard
+from listening import heard, painted, resting
 
 from unet_tutorial import geometry
 
@@ -181,8 +181,7 @@ def test_a_pixel_can_be_pointed_at_and_dragged(open_page):
     page = open_page(PAGE)
     explorer = page.locator("[data-explorable=receptive]")
     output = explorer.locator("svg .map").first
-    output.scroll_into_view_if_needed()
-    box = output.bounding_box()
+    box = resting(output)
     at = [(box["x"] + (index + 0.5) / 36 * box["width"], box["y"] + 5) for index in (20, 33)]
     page.mouse.move(*at[0])
     page.mouse.down()
@@ -191,5 +190,5 @@ def test_a_pixel_can_be_pointed_at_and_dragged(open_page):
     page.mouse.up()
     heard(page, "receptive", "Output pixel 33 ")
     page.mouse.move(*at[0])  # no button is pressed
-    page.wait_for_timeout(700)
+    painted(page)
     assert explorer.get_by_role("slider", name="Output pixel").input_value() == "33"

@@ -5,10 +5,12 @@ import re
 import keras
 import numpy as np
 import pytest
-from listening import heard
+from listening import heard, settle
+from playwright.sync_api import TimeoutError as Late
 
 CONTRACTING, EXPANDING = "book/contracting_path.html", "book/expanding_path.html"
 PAGES = {"convolution": CONTRACTING, "up-convolution": EXPANDING}
+PACE = 700  # ms a step while it plays
 each_mode = pytest.mark.parametrize("mode", PAGES)
 TOLD = """async (states) => {
     const sliding = await import(new URL("../explorables/sliding.js", location));
@@ -119,6 +121,22 @@ def test_what_is_shown_in_a_hundred_states_is_what_keras_computes(open_page):
                 assert np.array_equal(written, output[row:row + len(kernel), column:column + len(kernel)])
                 assert (seen["resultWindow"]["row"], seen["resultWindow"]["column"]) == (row, column)
             assert ("does not divide" in seen["words"]) == bool(len(kernel) % stride)
+
+
+def test_a_page_is_settled_only_when_its_explorables_are_drawn(site, browser):
+    page, held = browser.new_page(), []
+    page.set_default_timeout(120_000)
+    page.route("**/stepper.js", lambda route: held.append(route))
+    with page.expect_request("**/stepper.js"):
+        page.goto(f"{site}/{EXPANDING}")
+    page.set_default_timeout(1000)
+    with pytest.raises(Late):
+        settle(page)
+    page.set_default_timeout(120_000)
+    held[0].continue_()
+    settle(page)
+    assert page.locator("[data-explorable=stepper] .grid").count() == 3
+    page.close()
 
 
 def texts(grid):
@@ -240,19 +258,23 @@ def test_it_plays_to_the_end_and_pauses_when_asked(open_page, mode):
     page = open_page(PAGES[mode])
     stepper = page.locator("[data-explorable=stepper]")
     slider = stepper.get_by_role("slider", name="Place" if mode == "convolution" else "Stamp")
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # from here on time passes only where the test lets it
     last = int(slider.get_attribute("max"))
-    slider.fill(str(last - 2))
+    slider.fill(str(last - 3))
     play = stepper.get_by_role("button", name="play")
     play.click()
+    assert slider.input_value() == str(last - 2)
+    page.clock.run_for(PACE)
     assert slider.input_value() == str(last - 1)
     stepper.get_by_role("button", name="pause").click()
-    page.wait_for_timeout(1000)
+    page.clock.run_for(5 * PACE)
     assert slider.input_value() == str(last - 1)
     play.click()
-    play.wait_for()  # at the end it offers to play again
-    assert slider.input_value() == str(last)
+    assert slider.input_value() == str(last) and play.count() == 1  # at the end it offers to play again
     play.click()
-    assert slider.input_value() == "1"
+    assert slider.input_value() == "1" and play.count() == 0
     slider.press("ArrowRight")  # who takes the slider takes over
-    play.wait_for()
+    assert play.count() == 1
+    page.clock.run_for(5 * PACE)
     assert slider.input_value() == "2"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from listening import heard
+from listening import heard, painted, resting
 from PIL import Image
 from scipy import ndimage
 
@@ -109,8 +109,7 @@ def test_a_hundred_states_are_judged_as_the_package_judges_them(open_page, pictu
 
 
 def ready(page):
-    page.wait_for_function("document.querySelectorAll('.threshold .panel button:enabled').length === 3",
-                           timeout=120_000)
+    page.wait_for_function("document.querySelectorAll('.threshold .panel button:enabled').length === 3")
     return page.locator("[data-explorable=threshold]")
 
 
@@ -203,13 +202,15 @@ def test_a_plot_can_be_dragged(open_page):
     page = open_page(PAGE)
     explorer = ready(page)
     plot = explorer.locator(".plot").nth(1)
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
+    box = resting(plot)
     page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 20)
     page.mouse.down()
     heard(page, "threshold", "At 0.26")
     page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 300, steps=5)
     page.mouse.up()
-    assert float(explorer.get_by_role("slider", name="Threshold").input_value()) == pytest.approx(0.74, abs=0.011)
-    page.mouse.move(box["x"], box["y"] + 20)  # no button is pressed
     heard(page, "threshold", "At 0.7")
+    slider = explorer.get_by_role("slider", name="Threshold")
+    assert float(slider.input_value()) == pytest.approx(0.74, abs=0.011)
+    page.mouse.move(box["x"], box["y"] + 20)  # no button is pressed
+    painted(page)
+    assert float(slider.input_value()) == pytest.approx(0.74, abs=0.011)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from listening import resting, settle
 from matplotlib import colormaps
 from scipy import ndimage
 
@@ -133,8 +134,8 @@ def test_the_colours_are_those_of_the_still_figures_by_the_square_root(open_page
 
 def opened(page):
     explorable = page.locator("[data-explorable=weights]")
-    explorable.locator(".dot").wait_for(state="attached")
     explorable.evaluate("node => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    resting(explorable.locator(".map"))
     return explorable
 
 
@@ -230,6 +231,7 @@ def test_a_finger_drags_a_cell_taps_the_cross_hair_and_scrolls_beside_them(site,
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(f"{site}/{PAGE}", wait_until="networkidle")
+    settle(page)
     explorable = opened(page)
     fingers = context.new_cdp_session(page)
 
@@ -238,19 +240,18 @@ def test_a_finger_drags_a_cell_taps_the_cross_hair_and_scrolls_beside_them(site,
         for (x, y), kind in zip(points, ["touchStart"] + 8 * ["touchMove"]):
             fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
         fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.wait_for_timeout(400)
 
     height = page.evaluate("scrollY")
     swipe((96, 62), (96, 42))
-    fourth = explorable.get_by_role("slider", name="Cell 4")
-    assert fourth.get_attribute("aria-valuetext") == "row 42, column 96"
+    page.locator(".weights [aria-label='Cell 4'][aria-valuetext='row 42, column 96']").wait_for(state="attached")
+    resting(explorable.locator(".map"))
     assert page.evaluate("scrollY") == height
     page.touchscreen.tap(*spot(explorable, 40, 60))
     settled(page, "to cell 3")
     place = explorable.get_by_role("slider", name="Cross-hair").get_attribute("aria-valuetext")
     assert re.fullmatch("row (59|60|61), column (39|40|41)", place)
     swipe((120, 85), (120, 45))
-    assert page.evaluate("scrollY") > height + 40
+    page.wait_for_function("(height) => scrollY > height + 40", arg=height)
     context.close()
 
 

@@ -165,9 +165,11 @@ export async function start(root) {
   let frame = 0, pause = 0;
   const soon = () => {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(show);
     clearTimeout(pause);
-    pause = setTimeout(() => { heard.textContent = `${words.textContent} ${values.textContent}.`; }, SETTLED);
+    frame = requestAnimationFrame(() => { // nothing is said before it is seen
+      show();
+      pause = setTimeout(() => { heard.textContent = `${words.textContent} ${values.textContent}.`; }, SETTLED);
+    });
   };
 
   /** Let an arrow point from its node to a tip, or as near to it as the view reaches. */

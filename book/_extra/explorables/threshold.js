@@ -188,9 +188,11 @@ export async function start(root) {
   const soon = () => {
     said.setAttribute("aria-live", "polite"); // only now: nobody asked for what is said while the page loads
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(show);
     clearTimeout(pause);
-    pause = setTimeout(say, SETTLED);
+    frame = requestAnimationFrame(() => { // nothing is said before it is seen
+      show();
+      pause = setTimeout(say, SETTLED);
+    });
   };
   slider.changed(soon);
   truth.addEventListener("change", soon);

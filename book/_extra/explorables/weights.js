@@ -177,9 +177,13 @@ export function start(root) {
 
   let frame = 0, timer = 0;
   const draw = () => {
-    frame ||= requestAnimationFrame(() => { frame = 0; paint(); read(); });
     clearTimeout(timer);
-    timer = setTimeout(() => { words.textContent = sentence(seen()); }, SETTLED);
+    frame ||= requestAnimationFrame(() => { // nothing is said before it is seen
+      frame = 0;
+      paint();
+      read();
+      timer = setTimeout(() => { words.textContent = sentence(seen()); }, SETTLED);
+    });
   };
 
   const nearest = ({ x, y }) => ({ x: clamp(Math.round(x), 0, WIDTH - 1), y: clamp(Math.round(y), 0, HEIGHT - 1) });
