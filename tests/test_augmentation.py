@@ -7,6 +7,7 @@ import pytest
 
 from unet_tutorial.augmentation import (STRIP, augment, change_grey_values, displacement_field, elastic_deform,
                                         interpolate_field, warp)
+from unet_tutorial.rounding import assert_agree, largest_difference, rounding_bound
 
 
 def rng(seed=0):
@@ -58,13 +59,13 @@ def spline_by_hand(values, t):
 def test_field_has_its_shape_and_defaults():
     field = displacement_field((40, 50), rng())
     assert field.shape == (2, 40, 50) and field.dtype == np.float32
-    np.testing.assert_array_equal(field, interpolate_field(rng().normal(0, 10, (2, 3, 3)), (40, 50)))
-    np.testing.assert_array_equal(displacement_field((9, 8), rng(), 5, 2.0),
-                                  interpolate_field(rng().normal(0, 2, (2, 5, 5)), (9, 8)))
+    assert_agree(field, interpolate_field(rng().normal(0, 10, (2, 3, 3)), (40, 50)), terms=2 * 3)
+    other = interpolate_field(rng().normal(0, 2, (2, 5, 5)), (9, 8))
+    assert_agree(displacement_field((9, 8), rng(), 5, 2.0), other, terms=2 * 5)
 
 
 def test_field_depends_on_the_generator_alone():
-    np.testing.assert_array_equal(displacement_field((20, 20), rng(4)), displacement_field((20, 20), rng(4)))
+    assert_agree(displacement_field((20, 20), rng(4)), displacement_field((20, 20), rng(4)), terms=2 * 3)
     assert (displacement_field((20, 20), rng(4)) != displacement_field((20, 20), rng(5))).any()
 
 
@@ -72,16 +73,20 @@ def test_field_depends_on_the_generator_alone():
 def test_field_passes_through_its_nodes(grid):
     vectors = rng().normal(0, 10, (2, grid, grid))
     height, width = 4 * (grid - 1) + 1, 10 * (grid - 1) + 1
-    np.testing.assert_allclose(interpolate_field(vectors, (height, width))[:, ::4, ::10], vectors, rtol=1e-6)
+    field, terms = interpolate_field(vectors, (height, width)), 2 * grid  # a sum over the nodes along either axis
+    assert_agree(field[:, ::4, ::10], vectors, terms)
+    for axis in (1, 2):
+        assert largest_difference(np.roll(field, 1, axis)[:, ::4, ::10], vectors) > 10 * rounding_bound(terms, vectors)
 
 
 def test_corners_are_exact_whatever_the_size():
     vectors = rng().normal(0, 10, (2, 3, 3))
     for shape in ((2, 2), (16, 31), (512, 6)):
         corners = interpolate_field(vectors, shape)[:, [0, 0, -1, -1], [0, -1, 0, -1]]
-        np.testing.assert_allclose(corners, vectors[:, [0, 0, 2, 2], [0, 2, 0, 2]], rtol=1e-6)
+        assert_agree(corners, vectors[:, [0, 0, 2, 2], [0, 2, 0, 2]], terms=2 * 3)
 
 
+@pytest.mark.rounding
 def test_field_is_the_natural_spline_between_nodes():
     vectors = rng(3).normal(0, 10, (2, 3, 3))
     height, width = 12, 7
@@ -89,7 +94,7 @@ def test_field_is_the_natural_spline_between_nodes():
     for axis, y, x in np.ndindex(expected.shape):
         t, u = 2 * y / (height - 1), 2 * x / (width - 1)
         expected[axis, y, x] = spline_by_hand([spline_by_hand(line, u) for line in vectors[axis]], t)
-    np.testing.assert_allclose(interpolate_field(vectors, (height, width)), expected, rtol=1e-5, atol=1e-5)
+    assert_agree(interpolate_field(vectors, (height, width)), expected, terms=2 * 3)
 
 
 @pytest.mark.parametrize("nodes", [(2, 2), (3, 3), (4, 6)])
@@ -98,7 +103,7 @@ def test_constant_and_linear_fields_stay_so(nodes):
     y, x = np.linspace(0, 1, 21)[:, None], np.linspace(0, 1, 34)
     vectors = np.stack([np.full(nodes, 7.0), 3 + 5 * rows - 8 * columns])
     expected = np.stack([np.full((21, 34), 7.0), 3 + 5 * y - 8 * x])
-    np.testing.assert_allclose(interpolate_field(vectors, (21, 34)), expected, atol=1e-5)
+    assert_agree(interpolate_field(vectors, (21, 34)), expected, terms=sum(nodes))
 
 
 def test_rows_of_the_grid_are_rows_of_the_field():
@@ -110,7 +115,7 @@ def test_rows_of_the_grid_are_rows_of_the_field():
 
 def test_an_axis_of_one_pixel_takes_the_first_nodes():
     vectors = rng().normal(0, 10, (2, 3, 3))
-    np.testing.assert_allclose(interpolate_field(vectors, (1, 5))[:, 0, ::2], vectors[:, 0], rtol=1e-6)
+    assert_agree(interpolate_field(vectors, (1, 5))[:, 0, ::2], vectors[:, 0], terms=2 * 3)
 
 
 def test_nodes_are_gaussian_with_the_given_deviation():
@@ -145,6 +150,7 @@ def test_bad_vectors_are_refused(vectors):
 
 # warping
 
+@pytest.mark.rounding
 @pytest.mark.parametrize("order, kernel", [(1, hat), (3, keys)])
 @pytest.mark.parametrize("spread", [0.7, 4, 60])
 def test_warp_is_its_definition(order, kernel, spread):
@@ -153,7 +159,17 @@ def test_warp_is_its_definition(order, kernel, spread):
         image = generator.random(shape, dtype=np.float32)
         field = generator.normal(0, spread, (2, *shape)).astype(np.float32)
         expected = warp_by_loops(image, field, kernel).clip(image.min(), image.max())
-        np.testing.assert_allclose(warp(image, field, order), expected, atol=1e-4)
+        place = 1 + np.abs(field).max() + max(shape)  # px: what a place is rounded by, a slope of 1 per px hands on
+        assert_agree(warp(image, field, order), expected, terms=(order + 1) ** 2, scale=place)
+
+
+@pytest.mark.rounding
+@pytest.mark.parametrize("order", [1, 3])
+def test_a_warp_one_pixel_off_or_turned_over_is_ten_times_over_the_bound(order):
+    image, field = rng().random((40, 40), dtype=np.float32), displacement_field((40, 40), rng(1), sigma=60.0)
+    found, bound = warp(image, field, order), rounding_bound((order + 1) ** 2, 1 + np.abs(field).max() + 40)
+    for fault in (field + [[[1]], [[0]]], field + [[[0]], [[1]]], field[::-1], field.swapaxes(1, 2)):
+        assert largest_difference(warp(image, fault, order), found) > 10 * bound
 
 
 @pytest.mark.parametrize("spread", [0.7, 4, 60])
@@ -198,12 +214,12 @@ def test_output_at_x_is_input_at_x_plus_d():
 
 
 @pytest.mark.parametrize("order", [1, 3])
-def test_a_slope_is_warped_exactly_inside(order):
+def test_a_slope_is_warped_as_a_slope_inside(order):
     y, x = np.mgrid[:30, :40].astype(np.float32)
     field = displacement_field((30, 40), rng(3), sigma=1.5)
     inside = (slice(8, -8), slice(8, -8))
     expected = (y + field[0]) / 60 + (x + field[1]) / 80
-    np.testing.assert_allclose(warp(y / 60 + x / 80, field, order)[inside], expected[inside], atol=1e-5)
+    assert_agree(warp(y / 60 + x / 80, field, order)[inside], expected[inside], terms=(order + 1) ** 2)
 
 
 def test_cubic_is_the_default_and_keeps_more_texture_than_linear():
@@ -228,7 +244,7 @@ def test_channels_are_warped_alike():
     warped = warp(image, field)
     for channel in range(3):
         inside = image[..., channel]
-        np.testing.assert_array_equal(warped[..., channel], warp(inside, field))
+        assert_agree(warped[..., channel], warp(inside, field), terms=16)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64, bool, np.float64])
@@ -274,7 +290,7 @@ def test_elastic_deform_is_field_and_warp():
     for options in ({}, {"grid": 4, "sigma": 2.0}):
         field = displacement_field((33, 20), rng(7), **options)
         deformed, deformed_label = elastic_deform(image, label, rng(7), **options)
-        np.testing.assert_array_equal(deformed, warp(image, field, order=3))
+        assert_agree(deformed, warp(image, field, order=3), terms=16)
         np.testing.assert_array_equal(deformed_label, warp(label, field, order=0))
         assert deformed.dtype == np.float32 and deformed_label.dtype == np.uint16
 
@@ -283,7 +299,8 @@ def test_elastic_deform_has_a_deviation_of_ten_pixels_and_a_3x3_grid():
     x = np.tile(np.arange(400, dtype=np.float32) / 400, (3, 1))
     field = displacement_field(x.shape, rng(7), grid=3, sigma=10.0)
     deformed = elastic_deform(x, np.zeros(x.shape, int), rng(7))[0]
-    np.testing.assert_allclose(400 * (deformed - x)[:, 60:-60], field[1][:, 60:-60], atol=1e-2)
+    assert_agree((deformed - x)[:, 60:-60], field[1][:, 60:-60] / 400, terms=16, scale=1)
+    assert np.abs(field[1]).max() / 400 > 10 * rounding_bound(terms=16)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (7, 25, 3)])
@@ -344,7 +361,7 @@ def test_grey_values_are_their_definition():
     gamma, contrast, brightness = draws.uniform(-0.5, 0.5), draws.uniform(-0.3, 0.3), draws.uniform(-0.4, 0.4)
     curved = image.astype(float) ** np.exp(gamma)
     expected = ((curved - curved.mean()) * np.exp(contrast) + curved.mean() + brightness).clip(0, 1)
-    np.testing.assert_allclose(change_grey_values(image, rng(3), 0.5, 0.3, 0.4), expected, atol=1e-5)
+    assert_agree(change_grey_values(image, rng(3), 0.5, 0.3, 0.4), expected, terms=image.size)  # the mean's terms
 
 
 def test_grey_defaults():
@@ -355,7 +372,7 @@ def test_grey_defaults():
 
 def test_amounts_of_zero_leave_grey_values_alone():
     image = rng().random((6, 7), dtype=np.float32)
-    np.testing.assert_allclose(change_grey_values(image, rng(), 0, 0, 0), image, atol=1e-6)
+    assert_agree(change_grey_values(image, rng(), 0, 0, 0), image, terms=image.size)
 
 
 def test_grey_values_at_both_ends_are_taken():

@@ -7,6 +7,7 @@ from unet_tutorial import evaluation, metrics
 from unet_tutorial.datasets import synthetic_cells, synthetic_em
 
 THETAS = (0.3, 0.6)
+DIGITS = 1e-6  # a record keeps seven decimals: no rounding of a processor
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_every_score_of_a_slice_is_that_of_its_metric(tissue, scores):
                         "v_rand_thinned_split": thin.split, "v_rand_thinned_merge": thin.merge,
                         "v_info_thinned": metrics.v_info(probability, label, theta, thin=True)}
             found = {score: values[level] for score, values in scores["slices"][name].items()}
-            assert found == pytest.approx(expected, abs=1e-6)
+            assert found == pytest.approx(expected, abs=DIGITS)
 
 
 @pytest.mark.parametrize("score, metric, options", [
@@ -42,7 +43,7 @@ def test_every_score_of_a_slice_is_that_of_its_metric(tissue, scores):
     ("v_rand_thinned", metrics.v_rand, {"thin": True}), ("v_info_thinned", metrics.v_info, {"thin": True})])
 def test_all_slices_together_follow_the_challenges_rule(tissue, scores, score, metric, options):
     expected = [metric(*tissue, theta, **options) for theta in THETAS]
-    assert scores["all"][score] == pytest.approx(expected, abs=1e-6)
+    assert scores["all"][score] == pytest.approx(expected, abs=DIGITS)
     if score not in evaluation.GUIDES:
         best = evaluation.best_level(scores, score)
         assert THETAS[best] == metrics.best_threshold(metric, *tissue, THETAS, **options)[0]
@@ -55,8 +56,8 @@ def test_scores_of_cells_are_those_of_their_metrics():
     for level, theta in enumerate(THETAS):
         found = np.stack([metrics.segments(probability, theta) for probability in probabilities])
         merged = [metrics.merged_cells(one, ids) for one, ids in zip(found, cells)]
-        assert scores["all"]["seg"][level] == pytest.approx(metrics.seg_score(found, cells), abs=1e-6)
-        assert scores["all"]["iou"][level] == pytest.approx(metrics.iou(probabilities, labels, theta), abs=1e-6)
+        assert scores["all"]["seg"][level] == pytest.approx(metrics.seg_score(found, cells), abs=DIGITS)
+        assert scores["all"]["iou"][level] == pytest.approx(metrics.iou(probabilities, labels, theta), abs=DIGITS)
         assert scores["all"]["merged_cells"][level] == sum(merged) > 0
         assert [scores["slices"][name]["merged_cells"][level] for name in "ab"] == merged
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from unet_tutorial import exercises, tiling
-from unet_tutorial.exercises import Mistake, Wrong, borrowed, check
+from unet_tutorial.exercises import (Mistake, Wrong, borrowed, check, contracting_path, elastic_deformation, expanding_path,
+                                     tiling_and_metrics, weighted_loss)
 
 CASES = [(np.array([1.0, -2.0, 3.0]),), (np.array([[0.5, 4.0]]),)]
 
@@ -158,3 +159,38 @@ def test_a_class_s_number_changes_the_inputs_and_nothing_else_does(monkeypatch):
 
 def test_a_notebook_shows_the_text_alone():
     assert Wrong("expected 1, came 2")._render_traceback_() == ["Not yet. expected 1, came 2"]
+
+
+FUNCTIONS = {  # of every assignment in NumPy, with the options under which its smallest mistakes show
+    "contracting_path.convolve": [{}, {"whole": True}], "contracting_path.max_pool": [{}],
+    "expanding_path.up_convolve": [{}], "expanding_path.centre_crop": [{}],
+    "tiling_and_metrics.mirror_pad": [{}, {"cases": tiling_and_metrics.FAR}], "tiling_and_metrics.predict_tiled": [{}],
+    "tiling_and_metrics.contingency": [{}], "tiling_and_metrics.rand_error": [{}, {"special": True}],
+    "tiling_and_metrics.pixel_error": [{}, {"cases": tiling_and_metrics.BLANK}],
+    "elastic_deformation.warp": [{}, {"reach": 1}],
+    "elastic_deformation.warp_label": [{}, {"reach": 1, "largest": 2**31}, {"shapes": ((300, 4),), "dtype": "uint8"}],
+    "weighted_loss.soft_max": [{}, {"large": True, "mixed": True}],
+    "weighted_loss.cross_entropy": [{}, {"shapes": ((4, 7, 2),), "large": True, "mixed": True}],
+    "weighted_loss.class_weights": [{}],
+    "weighted_loss.nearest_distances": [{}, {"touching": True}], "weighted_loss.border_weights": [{}]}
+
+
+@pytest.mark.rounding
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_mistake_is_refused_by_ten_tolerances_or_not_seen_at_all(monkeypatch, name):
+    module, function = name.split(".")
+    module, refused, near = getattr(exercises, module), [], []
+
+    def spy(function, truth, cases, mistakes, run=exercises.call, tolerance=exercises.TOLERANCE, names=None):
+        rights = [run(truth, *case) for case in cases]
+        for mistake in mistakes:
+            wrongs = [run(mistake.wrong, *case) for case in cases]
+            once, tenfold = (any(exercises.fault(right, wrong, room * tolerance) for right, wrong in zip(rights, wrongs))
+                             for room in (1, 10))
+            refused.append(once)
+            near.extend([mistake.hint] * (once != tenfold))
+
+    monkeypatch.setattr(module, "quietly" if hasattr(module, "quietly") else "check", np.errstate(all="ignore")(spy))
+    for options in FUNCTIONS[name]:
+        getattr(module, function)(None, **{"seed": 0} | options)
+    assert sum(refused) > 3 and not near

@@ -20,12 +20,15 @@ import pytest
 
 from unet_tutorial import datasets, experiments, pretrained, recipes, records, training
 from unet_tutorial._tensorflow import keras
+from unet_tutorial.rounding import assert_agree, longest_sum, rounding_bound
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = recipes.Recipe(filters=2, depth=1, tile=44, steps=30, drop_out=0.5, precision="float32")
 STEPS_WITH_VALIDATION = dataclasses.replace(TINY, validation=(0, 29), watch=5)
 SHARED = dataclasses.replace(TINY, drop_out=0.0)  # each worker would drop other features
 LONG = dataclasses.replace(SHARED, steps=60)
+DIGITS = 1e-4  # the curve in a record keeps four decimals
+LIMIT = 1200  # seconds until a process that hangs is given up, on a busy machine too
 
 
 def synthetic_stack():
@@ -59,7 +62,7 @@ def test_a_record_says_everything_that_decided_the_run(tmp_path):
     assert record["configuration"] == records.configuration("tiny")
     assert record["ended"] == "steps" and record["steps"] == 30
     assert len(record["first_losses"]) == 20 and len(record["curve"]["loss"]) == 3
-    assert np.mean(record["first_losses"][:10]) == pytest.approx(record["curve"]["loss"][0], abs=1e-4)
+    assert np.mean(record["first_losses"][:10]) == pytest.approx(record["curve"]["loss"][0], abs=DIGITS)
     assert record["data"]["held_out"] == list(datasets.HELD_OUT_SLICES)
     assert record["data"]["train"] == list(datasets.TRAIN_SLICES)
     voxels = np.rint(synthetic_stack().images * 255).astype(np.uint8)
@@ -206,7 +209,7 @@ def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
         weights = experiments.weigh(recipe)(ids)
         energies += [-weights[pixel] * np.log(probability[pixel] if ids[pixel] else 1 - probability[pixel])
                      for pixel in np.ndindex(ids.shape)]
-    assert watch(model, 5) == pytest.approx(np.mean(energies), rel=1e-5)
+    assert_agree(watch(model, 5), np.mean(energies), longest_sum(model) + len(energies), dtype=np.float32)
 
 
 def test_the_seed_chooses_the_slices_and_held_out_ones_are_never_among_them():
@@ -372,7 +375,7 @@ def test_two_workers_make_the_steps_of_one_with_the_double_batch(tmp_path, monke
     worker = cluster(tmp_path, "shared")
     processes = [worker(0), worker(1)]
     try:
-        texts = [process.communicate(timeout=240)[0] for process in processes]
+        texts = [process.communicate(timeout=LIMIT)[0] for process in processes]
     finally:
         kill(*processes)
     assert "30 steps" in texts[0], texts
@@ -380,8 +383,15 @@ def test_two_workers_make_the_steps_of_one_with_the_double_batch(tmp_path, monke
     monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(SHARED, batch_size=2))
     one = run(tmp_path)
     assert two["processor"]["replicas"] == 2 and two["configuration"]["batch_size"] == 1
-    np.testing.assert_allclose(two["first_losses"], one["first_losses"], rtol=1e-4)
+    assert_agree(two["first_losses"], one["first_losses"], terms_of_all_steps(SHARED), dtype=np.float32)
+    # a pixel at a threshold may fall on either side of it, and open or close a border
     assert two["held_out"]["all"]["v_rand"] == pytest.approx(one["held_out"]["all"]["v_rand"], abs=0.05)
+
+
+def terms_of_all_steps(recipe):
+    """Each step adds its rounding to the weights of the last one."""
+    model, *_ = experiments.build(recipe, 0, experiments.split_data(recipe, 0))
+    return recipe.steps * longest_sum(model)
 
 
 @pytest.mark.parametrize("lost", [0, 1])
@@ -392,7 +402,7 @@ def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(t
         made = wait_for_steps(processes[0], checkpoint, 5)
         kill(processes[lost])
         processes[lost] = worker(lost)
-        texts = [process.communicate(timeout=300)[0] for process in processes]
+        texts = [process.communicate(timeout=LIMIT)[0] for process in processes]
     finally:
         kill(*processes)
     assert "another worker was lost: starting again from the checkpoint" in texts[1 - lost]
@@ -403,8 +413,10 @@ def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(t
     processes = [whole(0), whole(1)]
     try:
         for process in processes:
-            process.communicate(timeout=240)
+            process.communicate(timeout=LIMIT)
     finally:
         kill(*processes)
     broken, unbroken = (records.read("long", 0, folder / "records") for folder in (tmp_path, tmp_path / "unbroken"))
-    np.testing.assert_allclose(broken["curve"]["loss"], unbroken["curve"]["loss"], rtol=1e-3)
+    curve = unbroken["curve"]["loss"]
+    bound = DIGITS + rounding_bound(terms_of_all_steps(LONG), curve)
+    np.testing.assert_allclose(broken["curve"]["loss"], curve, rtol=0, atol=bound)

@@ -13,6 +13,7 @@ from skimage.metrics import adapted_rand_error
 from unet_tutorial import metrics
 from unet_tutorial.metrics import (THRESHOLDS, Scores, best_threshold, info_scores, iou, pixel_error, rand_error,
                                    rand_scores, segments, thin_borders, v_info, v_rand, warping_error)
+from unet_tutorial.rounding import rounding_bound
 
 THRESHOLDED = [pixel_error, iou, rand_error, warping_error, v_rand, v_info]
 REGIONAL = [rand_error, v_rand, v_info]
@@ -103,7 +104,7 @@ def test_rand_agrees_with_scikit_image_where_every_cell_pixel_has_a_segment():
         error, *parts = adapted_rand_error(cells, found)
         assert sorted(parts) == pytest.approx(sorted((both / one_segment, both / one_cell)))
         assert 1 - error == pytest.approx(2 * both / (one_segment + one_cell))
-        assert rand_error(prediction, truth) == pytest.approx(error, abs=0.05)
+        assert rand_error(prediction, truth) == pytest.approx(error, abs=0.05)  # with the pairs of a pixel with itself
 
 
 def test_a_pixel_without_segment_is_a_segment_of_its_own():
@@ -171,7 +172,7 @@ def test_membrane_pixels_of_the_truth_do_not_count_in_the_regional_metrics():
     near = ndimage.binary_dilation(prediction)
     isolated[tuple(np.argwhere((truth == 0) & ~near)[0])] = 1
     for metric in REGIONAL:
-        assert metric(isolated, truth) == metric(prediction, truth)
+        assert metric(isolated, truth) == pytest.approx(metric(prediction, truth))
     assert pixel_error(isolated, truth) > pixel_error(prediction, truth)
 
 
@@ -238,6 +239,7 @@ def test_one_class_only():
     assert v_rand(zeros, ones) == pytest.approx(2 * 20 / (20 + 400))
 
 
+@pytest.mark.rounding
 def test_independent_segments_share_no_information():
     """Two halves cut across two halves: nothing about one is learnt from the other, and never less than nothing."""
     truth = np.ones((7, 7), int)
@@ -250,7 +252,7 @@ def test_independent_segments_share_no_information():
     found = np.where(np.arange(7) < 3, 1, 2) * (truth > 0)
     rows = np.where(np.arange(7)[:, None] < 3, 1, 2) * (truth > 0)
     scores = metrics._info(metrics.contingency(found, rows))
-    assert 0 <= scores.f < 1e-12 and scores.split >= 0 and scores.merge >= 0
+    assert 0 <= scores.f < rounding_bound(found.size, dtype=np.float64) and scores.split >= 0 and scores.merge >= 0
 
 
 @pytest.mark.parametrize("metric", REGIONAL)
@@ -289,7 +291,7 @@ def test_bad_input(metric):
 
 def test_needs_no_tensorflow():
     code = "import sys, unet_tutorial.metrics as m; assert not {'tensorflow', 'keras', 'skimage'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 def test_everything_of_the_subject_is_found_here():

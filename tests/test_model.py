@@ -8,6 +8,7 @@ import pytest
 from unet_tutorial._tensorflow import keras, tf
 from unet_tutorial.model import (CenterCrop, build_unet, contracting_block, conv_blocks, expanding_block, resize_unet,
                                  unet_depth, unet_padding)
+from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
 
 layers = keras.layers
 
@@ -190,20 +191,26 @@ def run(inputs, outputs, *arrays):
     return [result[0].numpy() for result in results], model.get_weights()
 
 
+@pytest.mark.rounding
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_contracting_block_equals_loops(padding):
     image = draw(10, 8, 2)
     inputs = keras.Input(image.shape)
     around = pad if padding == "same" else lambda x: x
     (features, pooled), weights = run(inputs, contracting_block(inputs, 3, padding), image)
+    terms = 2 * 9 * 3  # two layers, three channels in the second
     expected = convolve(around(convolve(around(image), *weights[:2])), *weights[2:])
-    np.testing.assert_allclose(features, expected, atol=1e-4)
-    np.testing.assert_allclose(pooled, pool(expected), atol=1e-4)
+    assert_agree(features, expected, terms)
+    assert_agree(pooled, pool(expected), terms)
+    swapped = convolve(around(convolve(around(image), weights[0].swapaxes(0, 1), weights[1])), *weights[2:])
+    assert largest_difference(features, swapped) > 10 * rounding_bound(terms, expected)
+    assert largest_difference(pooled, pool(np.roll(expected, 1, axis=1))) > 10 * rounding_bound(terms, expected)
     (result,), weights = run(inputs, conv_blocks(inputs, 3, padding), image)
-    np.testing.assert_allclose(result, expected, atol=1e-4)
+    assert_agree(result, expected, terms)
     assert contracting_block(inputs, 3)[0].shape == conv_blocks(inputs, 3).shape == (None, 6, 4, 3)
 
 
+@pytest.mark.rounding
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("skip_shape", [(12, 10, 2), (8, 6, 2), (9, 8, 5)])
 @pytest.mark.parametrize("options", [{}, dict(up_filters=2, up_activation="relu")])
@@ -218,9 +225,17 @@ def test_expanding_block_equals_loops(padding, skip_shape, options):
     if options:
         up = np.maximum(up, 0)
     top, left = (skip.shape[0] - 8) // 2, (skip.shape[1] - 6) // 2
-    joined = np.concatenate([up, skip[top:top + 8, left:left + 6]], axis=-1)
-    expected = convolve(around(convolve(around(joined), *weights[2:4])), *weights[4:])
-    np.testing.assert_allclose(result, expected, atol=1e-3)
+    cropped = skip[top:top + 8, left:left + 6]
+
+    def joined_and_convolved(up, cropped):
+        joined = np.concatenate([up, cropped], axis=-1)
+        return convolve(around(convolve(around(joined), *weights[2:4])), *weights[4:])
+
+    terms, expected = 3 * 9 * (up.shape[-1] + skip.shape[-1]), joined_and_convolved(up, cropped)
+    assert_agree(result, expected, terms)
+    turned = up_convolve(below, weights[0].swapaxes(0, 1), weights[1])
+    for wrong in ((up, np.roll(cropped, 1, axis=0)), (up, np.roll(cropped, 1, axis=1)), (turned, cropped)):
+        assert largest_difference(result, joined_and_convolved(*wrong)) > 10 * rounding_bound(terms, expected)
 
 
 def test_expanding_block_without_skip_equals_loops():
@@ -228,19 +243,23 @@ def test_expanding_block_without_skip_equals_loops():
     inputs = keras.Input(below.shape)
     (result,), weights = run(inputs, expanding_block(inputs, None, 2), below)
     expected = convolve(convolve(up_convolve(below, *weights[:2]), *weights[2:4]), *weights[4:])
-    np.testing.assert_allclose(result, expected, atol=1e-4)
+    assert_agree(result, expected, terms=3 * 9 * 2)
 
 
+@pytest.mark.rounding
 def test_the_whole_net_equals_loops():
     model = build_unet((20, 18, 2), classes=3, base_filters=2, depth=1, activation="sigmoid")
     shuffle_weights(model)
     image, weights = draw(20, 18, 2), model.get_weights()
     skip = convolve(convolve(image, *weights[0:2]), *weights[2:4])
     bottom = convolve(convolve(pool(skip), *weights[4:6]), *weights[6:8])
-    joined = np.concatenate([up_convolve(bottom, *weights[8:10]), skip[4:-4, 4:-4]], axis=-1)
-    features = convolve(convolve(joined, *weights[10:12]), *weights[12:14])
-    expected = 1 / (1 + np.exp(-(features @ weights[14][0, 0] + weights[15])))
-    np.testing.assert_allclose(model(image[np.newaxis])[0], expected, atol=1e-4)
+    found = model(image[np.newaxis])[0]
+    for cropped, right in ((skip[4:-4, 4:-4], True), (skip[3:-5, 4:-4], False), (skip[4:-4, 5:-3], False)):
+        joined = np.concatenate([up_convolve(bottom, *weights[8:10]), cropped], axis=-1)
+        logits = convolve(convolve(joined, *weights[10:12]), *weights[12:14]) @ weights[14][0, 0] + weights[15]
+        bound = rounding_bound(longest_sum(model), logits)  # a probability is no steeper than its logit
+        difference = largest_difference(found, 1 / (1 + np.exp(-logits)))
+        assert difference < bound if right else difference > 10 * bound
 
 
 @pytest.mark.parametrize("skip, side, first, last", [(64, 56, 4, 59), (136, 104, 16, 119), (280, 200, 40, 239),
@@ -276,6 +295,7 @@ def test_every_weight_reaches_the_output():
 
 # Open sides, other sizes, saving, mixed precision
 
+@pytest.mark.rounding
 @pytest.mark.parametrize("padding, options", [("valid", {}), ("valid", dict(variant="released")),
                                               ("valid", dict(skips=False)), ("same", {})])
 def test_resized_nets_share_their_weights(padding, options):
@@ -288,18 +308,22 @@ def test_resized_nets_share_their_weights(padding, options):
     assert [a is b for a, b in zip(resized.weights, model.weights)] == [True] * len(model.weights)
     image = draw(2, *fixed, 1)
     for other in (resized, again, resize_unet(again, (None, fixed[1], 1))):
-        np.testing.assert_allclose(other(image), model(image), atol=1e-5)
+        assert_agree(other(image), model(image), longest_sum(model))
     assert resized.output_shape[1:3] == ((20, 4) if padding == "valid" else fixed)
     assert unet_depth(resized) == 2 and unet_padding(resized) == padding
     assert [layer.name for layer in resized.layers] == [layer.name for layer in model.layers]
 
 
+@pytest.mark.rounding
 def test_a_larger_tile_sees_the_same():
     model = build_unet((44, 44, 1), 2, 2, 2)
     shuffle_weights(model)
     image = draw(1, 52, 60, 1)
     large = resize_unet(model, image.shape[1:])(image)
-    np.testing.assert_allclose(large[:, 4:8, 8:12], model(image[:, 4:48, 8:52]), atol=1e-4)
+    small = model(image[:, 4:48, 8:52])
+    assert_agree(large[:, 4:8, 8:12], small, longest_sum(model))
+    for off in (large[:, 5:9, 8:12], large[:, 4:8, 7:11]):
+        assert largest_difference(off, small) > 10 * rounding_bound(longest_sum(model), large)
 
 
 def test_features_of_a_layer_stay_reachable_after_resizing():
@@ -316,8 +340,8 @@ def test_saved_and_loaded(tmp_path, options):
     model.save(tmp_path / "unet.keras")
     loaded = keras.saving.load_model(tmp_path / "unet.keras")
     image = draw(1, side, side, 1)
-    np.testing.assert_allclose(loaded(image), model(image), atol=1e-6)
-    np.testing.assert_allclose(resize_unet(loaded, (None, None, 1))(image), model(image), atol=1e-5)
+    for same in (loaded, resize_unet(loaded, (None, None, 1))):
+        assert_agree(same(image), model(image), longest_sum(model))
 
 
 def test_mixed_precision_gives_float32():

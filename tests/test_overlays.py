@@ -7,9 +7,11 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from unet_tutorial.overlays import as_grey, blend, mark_errors, outlines, paint_cells
+from unet_tutorial.rounding import assert_agree
 from unet_tutorial.style import COLOURS
 
 RNG = np.random.default_rng(0)
+BLEND = 3  # two shares and a sum: roundings in one colour
 IMAGE = RNG.random((9, 12)).astype(np.float32)
 CELLS = np.kron(RNG.integers(0, 5, (3, 4)), np.ones((3, 3), int))
 CELLS[4, 4] = 7
@@ -49,8 +51,7 @@ def test_painted_cells_have_dark_outlines_on_a_dark_ground():
     for row, column in np.ndindex(CELLS.shape):
         full = paint_cells(np.full((1, 1), CELLS[row, column]))[0, 0]
         assert picture[row, column] == pytest.approx(full / 2 if edge[row, column] else full)
-    assert picture[CELLS == 0] == pytest.approx(np.broadcast_to(to_rgb(COLOURS["membrane"]), ((CELLS == 0).sum(), 3)),
-                                                abs=1e-6)
+    assert_agree(picture[CELLS == 0], np.broadcast_to(to_rgb(COLOURS["membrane"]), ((CELLS == 0).sum(), 3)), BLEND)
 
 
 @pytest.mark.parametrize("strength", [None, 0, 0.8, 1])
@@ -64,7 +65,7 @@ def test_blended_label(strength):
             expected = to_rgb(COLOURS["accent"])
         elif LABEL[row, column]:
             expected = (1 - share) * expected + share * np.array(to_rgb(COLOURS["cell"]))
-        assert picture[row, column] == pytest.approx(expected, abs=1e-6)
+        assert_agree(picture[row, column], expected, BLEND, scale=1)
     assert picture.shape == (9, 12, 3) and picture.dtype == np.float32
 
 
@@ -74,7 +75,7 @@ def test_blended_cells():
     for row, column in np.ndindex(CELLS.shape):
         colour = paint_cells(np.full((1, 1), max(CELLS[row, column], 1)))[0, 0]
         share = 1 if edge[row, column] else 0.6 * (CELLS[row, column] > 0)
-        assert picture[row, column] == pytest.approx((1 - share) * IMAGE[row, column] + share * colour, abs=1e-6)
+        assert_agree(picture[row, column], (1 - share) * IMAGE[row, column] + share * colour, BLEND, scale=1)
 
 
 def test_blended_probability():
@@ -82,7 +83,7 @@ def test_blended_probability():
     picture = blend(IMAGE[..., None], probability=probability, strength=0.5)
     share = 0.5 * probability[..., None]
     expected = (1 - share) * IMAGE[..., None] + share * np.array(to_rgb(COLOURS["cell"]))
-    assert picture == pytest.approx(expected, abs=1e-6)
+    assert_agree(picture, expected, BLEND)
 
 
 def test_blend_refuses():
@@ -119,7 +120,7 @@ def test_errors_are_marked_and_widened(grow):
             expected = to_rgb(COLOURS["merge"])
         elif split[near].any():
             expected = to_rgb(COLOURS["split"])
-        assert picture[row, column] == pytest.approx(expected, abs=1e-6)
+        assert_agree(picture[row, column], expected, BLEND, scale=1)
     assert split.sum() == 2 and merge.sum() == 2  # the arguments are left alone
 
 

@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.text import Text
 
 from unet_tutorial import plotting
+from unet_tutorial.rounding import assert_agree
 from unet_tutorial.style import COLOURS, STYLE, tint
 
 RNG = np.random.default_rng(0)
@@ -270,11 +271,11 @@ def test_the_grid_goes_where_the_pixels_are_fetched():
     rows, columns = [0, 10, 20, 23], [0, 10, 20, 30, 35]
     assert len(ax.lines) == len(rows) + len(columns)
     for line, row in zip(ax.lines, rows):
-        assert line.get_xdata() == pytest.approx(np.arange(36) + field[1, row], abs=1e-5)
-        assert line.get_ydata() == pytest.approx(row + field[0, row], abs=1e-5)
+        assert_agree(line.get_xdata(), np.arange(36) + field[1, row], terms=2, dtype=np.float32)
+        assert_agree(line.get_ydata(), row + field[0, row], terms=2, dtype=np.float32)
     for line, column in zip(ax.lines[len(rows):], columns):
-        assert line.get_xdata() == pytest.approx(column + field[1, :, column], abs=1e-5)
-        assert line.get_ydata() == pytest.approx(np.arange(24) + field[0, :, column], abs=1e-5)
+        assert_agree(line.get_xdata(), column + field[1, :, column], terms=2, dtype=np.float32)
+        assert_agree(line.get_ydata(), np.arange(24) + field[0, :, column], terms=2, dtype=np.float32)
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     xs, ys = (np.concatenate(data) for data in zip(*(line.get_data() for line in ax.lines)))
     assert left < xs.min() and right > xs.max() and top < ys.min() and bottom > ys.max()

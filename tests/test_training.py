@@ -9,6 +9,7 @@ import pytest
 from unet_tutorial import losses, training
 from unet_tutorial._tensorflow import keras, tf
 from unet_tutorial.model import build_unet
+from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
 
 SIDE, OUT, MARGIN = 28, 12, 8
 
@@ -240,14 +241,14 @@ def test_paper_optimizer_has_momentum_099():
     optimizer = training.paper_optimizer()
     assert isinstance(optimizer, keras.optimizers.SGD)
     assert optimizer.momentum == 0.99 and not optimizer.nesterov
-    assert np.isclose(float(optimizer.learning_rate), 1e-3)
-    assert np.isclose(float(training.paper_optimizer(0.02).learning_rate), 0.02)
+    assert float(optimizer.learning_rate) == np.float32(1e-3)
+    assert float(training.paper_optimizer(0.02).learning_rate) == np.float32(0.02)
 
 
 def test_fast_optimizer_is_adam():
     assert isinstance(training.fast_optimizer(), keras.optimizers.Adam)
-    assert np.isclose(float(training.fast_optimizer().learning_rate), 1e-3)
-    assert np.isclose(float(training.fast_optimizer(0.02).learning_rate), 0.02)
+    assert float(training.fast_optimizer().learning_rate) == np.float32(1e-3)
+    assert float(training.fast_optimizer(0.02).learning_rate) == np.float32(0.02)
 
 
 @pytest.mark.parametrize("optimizer", [training.paper_optimizer, training.fast_optimizer])
@@ -257,26 +258,36 @@ def test_a_learning_rate_must_be_positive(optimizer, rate):
         optimizer(rate)
 
 
+def descend(model, tiles, momentum):
+    """Energies of the steps, and by how much all variables change, by hand."""
+    energies, velocity = [], [np.zeros(variable.shape, np.float32) for variable in model.trainable_variables]
+    for images, labels, weigh in tiles:
+        with tf.GradientTape() as tape:
+            logits = model(images)
+            energy = -tf.reduce_mean(weigh * tf.gather(tf.nn.log_softmax(logits), labels, axis=-1, batch_dims=3))
+        gradients = tape.gradient(energy, model.trainable_variables)
+        velocity = [momentum * old - 1e-3 * np.asarray(new) for old, new in zip(velocity, gradients)]
+        energies.append(float(energy))
+        for variable, change in zip(model.trainable_variables, velocity):
+            variable.assign_add(change)
+    return energies
+
+
+@pytest.mark.rounding
 def test_the_default_recipe_is_momentum_descent_on_the_weighted_cross_entropy():
     tiles = list(itertools.islice(batches(tiny_unet(), weigh=losses.weight_map), 3))
-    model = tiny_unet(seed=1)
-    weights = [variable.numpy() for variable in model.trainable_variables]
+    first, model, right, wrong = (tiny_unet(seed=1) for _ in range(4))
     history = training.train(model, iter(tiles), 3)
-
-    oracle = tiny_unet(seed=1)
-    velocity = [np.zeros_like(weight) for weight in weights]
-    for step, (images, labels, weigh) in enumerate(tiles):
-        with tf.GradientTape() as tape:
-            logits = oracle(images)
-            energy = -tf.reduce_mean(weigh * tf.gather(tf.nn.log_softmax(logits), labels, axis=-1, batch_dims=3))
-        gradients = tape.gradient(energy, oracle.trainable_variables)
-        velocity = [0.99 * old - 1e-3 * np.asarray(new) for old, new in zip(velocity, gradients)]
-        assert np.isclose(history.losses[step], float(energy), rtol=1e-5)
-        for variable, change in zip(oracle.trainable_variables, velocity):
-            variable.assign_add(change)
-    for trained, wanted, old in zip(model.trainable_variables, oracle.trainable_variables, weights):
-        assert np.allclose(trained, wanted, atol=1e-6)
-    assert not np.allclose(model.trainable_variables[0], weights[0], atol=1e-6)
+    assert_agree(history.losses, descend(right, tiles, 0.99), longest_sum(model) + OUT ** 2, dtype=np.float32)
+    descend(wrong, tiles, 0.9)
+    sums = 2 * longest_sum(model) * SIDE ** 2  # forth and back, over all pixels of a tile
+    beyond = []
+    for start, trained, wanted, unwanted in zip(*(net.trainable_variables for net in (first, model, right, wrong))):
+        updates, gradients = rounding_bound(3, wanted), rounding_bound(sums, largest_difference(wanted, start))
+        bound = updates + gradients
+        assert largest_difference(trained, wanted) < bound
+        beyond.append(largest_difference(trained, unwanted) / bound)
+    assert max(beyond) > 10
 
 
 # Training
@@ -286,21 +297,28 @@ def mean_loss(model, tiles):
                     for images, labels, weights in tiles])
 
 
+def learner():
+    """With 8 filters every seed learns; of nets of 2 filters, one seed in three has dead ReLUs and does not."""
+    training.set_seed(1)
+    return build_unet((SIDE, SIDE, 1), base_filters=8, depth=1)
+
+
+@pytest.mark.rounding
 def test_loss_falls_on_held_out_images_and_not_with_shuffled_labels():
     images, cells = blobs()
     held_out = list(itertools.islice(training.TileBatches(*blobs(seed=9), tiny_unet(), seed=9), 12))
-    model = tiny_unet(seed=1)
+    model = learner()
     before = mean_loss(model, held_out)
     history = training.train(model, training.TileBatches(images, cells, model, batch_size=2), 120,
-                             training.fast_optimizer(1e-2))
+                             training.fast_optimizer(5e-3))
     after = mean_loss(model, held_out)
-    assert before > 0.5 > 0.2 > after
-    assert np.mean(history.losses[-10:]) < 0.2 < np.mean(history.losses[:3])
+    assert before > 0.5 > 0.1 > after  # seeds 1 to 5: 0.685 to 1.088 before, 0.002 to 0.007 after
+    assert np.mean(history.losses[-10:]) < 0.1 < 0.4 < np.mean(history.losses[:3])  # 0.002 to 0.009, 0.582 to 0.943
     shuffled = np.random.default_rng(0).permutation(cells.ravel()).reshape(cells.shape)
-    model = tiny_unet(seed=1)
+    model = learner()
     training.train(model, training.TileBatches(images, shuffled, model, batch_size=2), 120,
-                   training.fast_optimizer(1e-2))
-    assert mean_loss(model, held_out) > 0.4
+                   training.fast_optimizer(5e-3))
+    assert mean_loss(model, held_out) > 0.4  # 0.563 to 0.578; seed 1 gives these digits on every processor tried
 
 
 def test_history_counts_steps_and_keeps_what_was_watched(net):
@@ -314,13 +332,11 @@ def test_history_counts_steps_and_keeps_what_was_watched(net):
 
 
 def test_drop_out_is_on_while_training():
-    model = tiny_unet(drop_out=0.5)
-    constant = next(batches(model))
-    run = training.train(model, itertools.repeat(constant), 6, training.paper_optimizer(1e-12)).losses
-    assert len(set(run)) > 1
-    model = tiny_unet()
-    run = training.train(model, itertools.repeat(constant), 6, training.paper_optimizer(1e-12)).losses
-    assert len(set(run)) == 1
+    for rate in (0, 0.5):
+        model = tiny_unet(drop_out=rate)
+        run = training.train(model, itertools.repeat(next(batches(model))), 6, training.paper_optimizer(1e-12)).losses
+        bound = rounding_bound(longest_sum(model), run)
+        assert np.ptp(run) > 10 * bound if rate else np.ptp(run) < bound
 
 
 def test_another_loss_can_be_given():
@@ -346,8 +362,8 @@ def test_divergence_names_the_step():
     with pytest.raises(FloatingPointError, match="at step 3:.*lower learning rate$"):
         training.train(model, poisoned(model, 3), 10)
     model = tiny_unet()
-    with pytest.raises(FloatingPointError, match="lower learning rate"):
-        training.train(model, batches(model), 50, training.paper_optimizer(1e6))
+    with pytest.raises(FloatingPointError, match="lower learning rate"):  # at 1e6 some seeds have dead ReLUs and no NaN
+        training.train(model, batches(model), 50, training.paper_optimizer(1e38))
 
 
 def poisoned(model, last):
@@ -357,6 +373,7 @@ def poisoned(model, last):
         yield images, labels, weights * (np.nan if step == last else 1)
 
 
+@pytest.mark.rounding
 def test_the_same_seed_gives_the_same_run():
     def run(seed):
         model = tiny_unet(seed, drop_out=0.3)
@@ -390,6 +407,7 @@ def recipe(seed=0, rate=0.02, **options):
     return model, batches(model, augment={"sigma": 2.0}, weigh=losses.weight_map), options
 
 
+@pytest.mark.rounding
 @pytest.mark.parametrize("fast", [False, True])
 def test_resumed_run_gives_the_numbers_of_one_that_never_stopped(tmp_path, fast):
     def optimizer():

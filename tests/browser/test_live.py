@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from unet_tutorial import geometry, pretrained, segments, specimen, tiling
+from unet_tutorial.rounding import assert_agree, longest_sum
 
 PAGE = "book/live.html"
 PREDICT = """async (images) => {
@@ -63,14 +64,14 @@ def test_a_hundred_images_get_the_probabilities_of_keras(open_page, model):
                                     for image in images])
     for image, values in zip(images, found):
         expected = tiling.predict_tiled(model, image)[..., 1]
-        assert np.abs(np.reshape(values, image.shape) - expected).max() < 1e-4
+        assert_agree(np.reshape(values, image.shape), expected, longest_sum(model), scale=1)
 
 
 def test_a_large_image_is_stitched_without_seams(open_page, model):
     levels = specimen.em_slice(40, 300, 1)[0]
     image = np.hstack([levels, levels[:, ::-1]]).astype(np.float32) / 255
     found, = open_page(PAGE).evaluate(PREDICT, [{"values": image.ravel().tolist(), "height": 300, "width": 600}])
-    assert np.abs(np.reshape(found, image.shape) - tiling.predict_tiled(model, image)[..., 1]).max() < 1e-4
+    assert_agree(np.reshape(found, image.shape), tiling.predict_tiled(model, image)[..., 1], longest_sum(model), scale=1)
 
 
 def test_each_map_inside_is_the_one_of_keras(open_page, model):
@@ -98,8 +99,9 @@ def test_each_map_inside_is_the_one_of_keras(open_page, model):
     for layer, expected in zip(layers, maps):
         shape, total, first = told[layer.name]
         assert tuple(shape) == expected.shape[1:]
-        np.testing.assert_allclose(first, np.ravel(expected)[:500], atol=1e-4)
-        np.testing.assert_allclose(total, np.sum(expected), rtol=1e-4)
+        expected = np.asarray(expected)
+        assert_agree(first, np.ravel(expected)[:500], longest_sum(model), scale=np.abs(expected).max())
+        assert_agree(total, expected.sum(), longest_sum(model), scale=np.abs(expected).sum())
 
 
 def test_segments_are_those_of_the_package(open_page):

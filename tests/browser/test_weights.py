@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from scipy import ndimage
 
 from unet_tutorial import losses
+from unet_tutorial.rounding import assert_agree
 
 PAGE = "book/training.html"
 HEIGHT, WIDTH = 96, 128
@@ -70,10 +71,10 @@ def compare(state, found):
     for (row, column), nearest in zip(state["pixels"], found["nearest"]):
         expected = sorted((distance[row, column], int(cell)) for cell, distance in distances.items())[:2]
         assert [near["id"] for near in nearest] == [cell for _, cell in expected]
-        np.testing.assert_allclose([near["distance"] for near in nearest], [far for far, _ in expected], rtol=1e-15)
+        assert_agree([near["distance"] for near in nearest], [far for far, _ in expected], terms=1)
         for near in nearest:
             assert ids[near["row"], near["column"]] == near["id"]
-            assert np.hypot(near["row"] - row, near["column"] - column) == pytest.approx(near["distance"], rel=1e-15)
+            assert_agree(np.hypot(near["row"] - row, near["column"] - column), near["distance"], terms=1)
 
 
 def test_a_hundred_arrangements_of_cells_get_the_weights_of_the_package(open_page):

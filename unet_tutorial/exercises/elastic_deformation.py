@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 from scipy import ndimage, stats
 
-from . import UNSOLVED, Mistake, at_home, call, capture, cause, check, fault, law, refuse_borrowed, show, value_of
+from ..rounding import largest_difference, rounding_bound
+from . import TOLERANCE, UNSOLVED, Mistake, at_home, call, capture, cause, check, fault, law, refuse_borrowed, show, value_of
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
 DRAWS = 800
@@ -84,7 +85,7 @@ def warp_label(function, seed=None, shapes=IMAGES, reach=0, largest=200, dtype="
         Mistake("the places are kept in the label's dtype, which is too small for them.",
                 lambda label, field: _warp(label, field, order=0, part=lambda places: np.rint(places).astype(label.dtype))),
         Mistake("large ids are changed, because they pass through floats of 32 bits.",
-                lambda label, field: _warp_label(label.astype(np.float32), field))), tolerance=1e-10)
+                lambda label, field: _warp_label(label.astype(np.float32), field))), tolerance=0)  # ids are copied
 
 
 def warp_label_dtype(function, seed=None, dtypes=("uint8", "int16", "int32")):
@@ -107,7 +108,7 @@ def deform(function, seed=None, shapes=((7, 9), (12, 8))):
         inputs, name = (rng.normal(size=shape), rng.integers(0, 9, shape)), f"deform(image and label: shape {shape})"
         got = _deformed(function, 1000.0, rng, 1, *inputs)
         results, before = got["results"][0, 0], [one.ravel() for one in inputs]
-        image, label, swapped = (round(after[18] - one[18]) * np.allclose(after[19:], one[19:], atol=1e-3)
+        image, label, swapped = (round(after[18] - one[18]) * (largest_difference(after[19:], one[19:]) < TOLERANCE)
                                  for after, one in zip(results[[0, 1, 1]], (*before, before[0])))
         law(image == WARPED, f"{name}: the first result is not what `warp` makes of image and field.",
             "the two results are swapped: the image comes first." if swapped == WARPED else
@@ -130,7 +131,7 @@ def deform_vectors(function, seed=None, sigmas=(3.0, 0.5)):
     for sigma, draw in zip(sigmas, draws):
         name, values = f"deform, {DRAWS} calls with sigma {sigma:g}", draw.ravel() / sigma
         law(values.any(), f"{name}: all vectors are 0.")
-        still, largest = np.ptp(draw, 0) < 1e-9, np.abs(values).max()
+        still, largest = np.ptp(draw, 0) <= rounding_bound(1, draw), np.abs(values).max()
         law(not still.any(), f"{name}: {still.sum()} of the 18 components of the vectors are the same in every call.",
             "the vectors do not come from `rng`, or it starts anew in every call." if still.all() else
             "only one of the two components is drawn." if sorted(still.sum((0, 1))) == [0, 9] else None)
@@ -156,7 +157,7 @@ def deform_rng(function, seed=None):
     (first, following), (second, _) = got["vectors"]
     law(_close(first, second), "deform: two generators in the same state gave different vectors.",
         "np.random itself is used in place of `rng`." if got["global"] else "the vectors do not come from `rng`.")
-    law(not np.allclose(first, following, rtol=1e-6, atol=1e-12), "deform: two calls in a row with one `rng` gave the same vectors.",
+    law(largest_difference(first, following) > rounding_bound(1, first), "deform: two calls in a row with one `rng` gave the same vectors.",
         "the vectors do not come from `rng`, or it starts anew in every call.")
     law(not got["global"], "deform: NumPy's global generator has changed; all randomness must come from `rng`.")
     print("deform: its randomness comes from rng")
@@ -190,7 +191,7 @@ def run_deform(deform, sigma, rng, times, image, label):
             if "vectors" in seen:  # a factor is allowed: standard vectors, and a field times sigma
                 factor = np.abs(field).max() / max(np.abs(seen["vectors"]).max(), 1e-12)
                 off = np.abs(field[:3, :3] - factor * seen["vectors"]).max()
-                seen["altered"] |= bool(off > 1e-3 * max(1.0, np.abs(field).max()))
+                seen["altered"] |= bool(off > TOLERANCE * max(1.0, np.abs(field).max()))
         elif "field" in seen:
             seen["apart"] = max(seen["apart"], float(np.abs(field - seen["field"]).max()))
         result.flat[:18] = field[:3, :3].flat
@@ -249,10 +250,11 @@ def _at_centres(field):
 
 
 def _repeats(field, axis):
-    return np.abs(np.diff(field, 1, axis)).max(tuple({0, 1, 2} - {axis})).min() < 1e-3
+    return np.abs(np.diff(field, 1, axis)).max(tuple({0, 1, 2} - {axis})).min() < TOLERANCE
 
 
 def _close(one, other):
+    """Within a twentieth of a pixel: more than rounding, because a student may choose the curve, and float16."""
     return np.allclose(one, other, rtol=0, atol=0.05)
 
 
@@ -292,7 +294,9 @@ def _random_field(rng, shape, reach):
 def _mistakes(cases, faults, **options):
     """Every fault, and every two or three at once; the hint leaves out a fault that alone changes nothing here."""
     def changes_nothing(change):
-        return all(np.allclose(_warp(*case, **{**options, **change}), _warp(*case, **options)) for case in cases)
+        pairs = ((_warp(*case, **{**options, **change}), _warp(*case, **options)) for case in cases)
+        return all(largest_difference(one, other) <= rounding_bound(4, other, one.dtype if one.dtype.kind == "f" else np.float64)
+                   for one, other in pairs)
 
     faults = [(change, "" if changes_nothing(change) else text) for change, text in faults]
     for picks in itertools.chain(*(itertools.combinations(faults, count) for count in (1, 2, 3))):

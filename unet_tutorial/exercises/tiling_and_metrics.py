@@ -5,6 +5,7 @@ from itertools import chain, combinations, product
 
 import numpy as np
 
+from ..rounding import rounding_bound
 from . import Mistake, check
 
 NEAR = (((5, 7), 2), ((6, 4), 3), ((9, 8), 5))
@@ -37,7 +38,7 @@ def mirror_pad(function, seed=None, cases=NEAR):
                 lambda image, m: np.pad(image, [(min(m, side - 1),) * 2 for side in image.shape], "reflect")),
         Mistake("positions are folded back once at each edge; with a large margin some are still outside after that.",
                 lambda image, m: image[np.ix_(*(n - abs(n - 1 - abs(np.arange(-m, n + m))) - 1 for n in image.shape))])
-    ), tolerance=1e-6)
+    ), tolerance=rounding_bound(terms=1))  # grey values are copied: at most to float32
 
 
 def predict_tiled(function, seed=None, shapes=ANY, network=None):
@@ -75,7 +76,8 @@ def rand_error(function, seed=None, shapes=((4, 3), (3, 5), (6, 4)), special=Fal
     if special:
         tables[0][0], tables[1], tables[2] = 0, tables[1][:1], 5000 * tables[2]
     check(function, _rand_error, [(table,) for table in tables], [
-        Mistake(hint, functools.partial(_rand_error, **options)) for hint, options in _rand_mistakes()], tolerance=1e-5)
+        Mistake(hint, functools.partial(_rand_error, **options)) for hint, options in _rand_mistakes()],
+        tolerance=rounding_bound(max(table.size for table in tables)))
 
 
 def pixel_error(function, seed=None, cases=CELLS):
