@@ -4,10 +4,12 @@ The runs here are made of tiny nets on tiny synthetic slices; those of the book 
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +54,19 @@ def run(tmp_path, name="tiny", seed=0, **options):
     return experiments.run(name, seed, runs=tmp_path / "runs", folder=tmp_path / "records", progress=False, **options)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Record of a run that nothing breaks, made once for all tests: whole(name, seed); in whole.folder they lie."""
+    folder = tmp_path_factory.mktemp("whole")
+
+    @functools.cache
+    def made(name, seed=0):
+        return run(folder, name, seed)
+
+    made.folder = folder / "records"
+    return made
+
+
 def without_times(record):
     return {key: value for key, value in record.items() if key != records.TIMES}
 
@@ -72,8 +87,8 @@ def test_a_record_says_everything_that_decided_the_run(tmp_path):
     assert record["versions"]["tensorflow"] and record["processor"]["model"] and record["seconds"]["training"] > 0
 
 
-def test_one_seed_gives_one_record_and_another_seed_another(tmp_path):
-    first, again, other = run(tmp_path / "a"), run(tmp_path / "b"), run(tmp_path / "a", seed=1)
+def test_one_seed_gives_one_record_and_another_seed_another(tmp_path, whole):
+    first, again, other = whole("tiny"), run(tmp_path), whole("tiny", 1)
     assert without_times(first) == without_times(again)
     assert first["first_losses"] != other["first_losses"]
 
@@ -128,7 +143,7 @@ def count_batches(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["tiny", "watched"])
-def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch, name):
+def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch, whole, name):
     process, checkpoint = start(tmp_path, "run", name), tmp_path / "runs" / name / "0.npz"
     try:
         wait_for_steps(process, checkpoint, 7)
@@ -141,10 +156,10 @@ def test_a_killed_run_goes_on_to_the_same_record(tmp_path, monkeypatch, name):
     drawn = count_batches(monkeypatch)
     resumed = run(tmp_path, name)
     assert len(drawn) == 30 - made
-    assert without_times(resumed) == without_times(run(tmp_path / "unbroken", name))
+    assert without_times(resumed) == without_times(whole(name))
 
 
-def test_a_spent_budget_leaves_a_record_that_says_so_and_a_checkpoint_to_go_on(tmp_path, monkeypatch):
+def test_a_spent_budget_leaves_a_record_that_says_so_and_a_checkpoint_to_go_on(tmp_path, monkeypatch, whole):
     record = run(tmp_path, "watched", budget=1e-6)
     assert record["ended"] == "budget" and record["steps"] == 5
     assert (tmp_path / "runs" / "watched" / "0.npz").is_file()
@@ -152,7 +167,7 @@ def test_a_spent_budget_leaves_a_record_that_says_so_and_a_checkpoint_to_go_on(t
     finished = run(tmp_path, "watched")
     assert len(drawn) == 25
     assert finished["ended"] == "steps" and finished["steps"] == 30
-    assert without_times(finished) == without_times(run(tmp_path / "unbroken", "watched"))
+    assert without_times(finished) == without_times(whole("watched"))
     assert not (tmp_path / "runs" / "watched" / "0.npz").exists()
 
 
@@ -276,9 +291,10 @@ def test_the_command_line_runs_lists_and_checks(tmp_path, capsys):
     assert "tiny, seed 1: 20 losses repeated, largest difference 0 of the loss" in capsys.readouterr().out
 
 
-def test_check_names_what_no_longer_matches(tmp_path, capsys, monkeypatch):
+def test_check_names_what_no_longer_matches(tmp_path, capsys, monkeypatch, whole):
     for seed in (0, 1):
-        run(tmp_path, seed=seed), run(tmp_path, "watched", seed)
+        whole("tiny", seed), whole("watched", seed)
+    shutil.copytree(whole.folder, tmp_path / "records")
     path = records.path_of("tiny", 0, tmp_path / "records")
     monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, learning_rate=0.5))
     assert records.faults(tmp_path / "records") == [
@@ -394,8 +410,22 @@ def terms_of_all_steps(recipe):
     return recipe.steps * longest_sum(model)
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Record of two workers of whom none is lost."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    worker = cluster(folder, "long")
+    processes = [worker(0), worker(1)]
+    try:
+        for process in processes:
+            process.communicate(timeout=LIMIT)
+    finally:
+        kill(*processes)
+    return records.read("long", 0, folder / "records")
+
+
 @pytest.mark.parametrize("lost", [0, 1])
-def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(tmp_path, lost):
+def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(tmp_path, unbroken, lost):
     worker = cluster(tmp_path, "long")
     processes, checkpoint = [worker(0), worker(1)], tmp_path / "runs" / "long" / "0-x2.npz"
     try:
@@ -408,15 +438,8 @@ def test_when_a_worker_is_lost_and_started_again_all_go_on_from_the_checkpoint(t
     assert "another worker was lost: starting again from the checkpoint" in texts[1 - lost]
     gone_on = re.findall(r"goes on after step (\d+)", texts[0] + texts[1])
     assert gone_on and all(int(step) >= made for step in gone_on)
-    assert records.read("long", 0, tmp_path / "records")["steps"] == 60
-    whole = cluster(tmp_path / "unbroken", "long")
-    processes = [whole(0), whole(1)]
-    try:
-        for process in processes:
-            process.communicate(timeout=LIMIT)
-    finally:
-        kill(*processes)
-    broken, unbroken = (records.read("long", 0, folder / "records") for folder in (tmp_path, tmp_path / "unbroken"))
+    broken = records.read("long", 0, tmp_path / "records")
+    assert broken["steps"] == 60
     curve = unbroken["curve"]["loss"]
     bound = DIGITS + rounding_bound(terms_of_all_steps(LONG), curve)
     np.testing.assert_allclose(broken["curve"]["loss"], curve, rtol=0, atol=bound)

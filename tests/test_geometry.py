@@ -97,8 +97,8 @@ def test_sizes_and_crops_are_those_of_the_live_net(depth, padding, size):
     assert layer_sizes(size, depth, padding) == [
         layer.output.shape[1] for layer in unet.layers
         if layer.name == "image" or layer.name.split("_")[-1] in ("conv1", "conv2", "pool", "up")]
-    crops = [(layer.input[0].shape[1] - layer.output.shape[1]) // 2 for layer in unet.layers if "crop" in layer.name]
-    assert crop_margins(size, depth, padding) == (crops or [0] * depth)
+    crops = [(layer.input.shape[1] - layer.output.shape[1]) // 2 for layer in unet.layers if "crop" in layer.name]
+    assert crop_margins(size, depth, padding) == crop_margins(None, depth, padding) == (crops or [0] * depth)
 
 
 def test_bottom_sizes():

@@ -35,7 +35,9 @@ MASTER = [
         ("raw", "# END TESTS"), ("raw", "# END QUESTION")))]
 GOOD = "import numpy as np\ndef double(x):\n    return x + x\ndef square(x):\n    return x * x"
 FOREVER = "while True:\n    pass"
-DEAF = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n" + FOREVER
+# It sleeps: what ends it counts seconds, and a loop would cost them on the processor.
+DEAF = ("import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        "while True:\n    time.sleep(0.1)")
 
 # What a notebook holds: cells, then the points of double and square, then a word of what went wrong.
 NOTEBOOKS = {

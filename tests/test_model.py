@@ -1,13 +1,17 @@
 """The net against figure 1 and against loops written by hand."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from unet_tutorial import geometry
 from unet_tutorial._tensorflow import keras, tf
-from unet_tutorial.model import (CenterCrop, build_unet, contracting_block, conv_blocks, expanding_block, resize_unet,
-                                 unet_depth, unet_padding)
+from unet_tutorial.model import (build_unet, contracting_block, conv_blocks, expanding_block, resize_unet, unet_depth,
+                                 unet_padding)
 from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
 
 layers = keras.layers
@@ -81,9 +85,9 @@ def test_neuron_counts_of_the_paper(paper):
 def test_copy_and_crop_of_figure_1(paper):
     for level, before, after in ((4, 64, 56), (3, 136, 104), (2, 280, 200), (1, 568, 392)):
         crop, concat = paper.get_layer(f"expand{level}_crop"), paper.get_layer(f"expand{level}_concat")
-        assert feeds(crop) == [f"contract{level}_conv2", f"expand{level}_up"]
+        assert feeds(crop) == [f"contract{level}_conv2"]
         assert feeds(concat) == [f"expand{level}_up", f"expand{level}_crop"]  # up first, skip second
-        assert crop.input[0].shape[1:3] == (before, before) and crop.output.shape[1:3] == (after, after)
+        assert crop.input.shape[1:3] == (before, before) and crop.output.shape[1:3] == (after, after)
         assert feeds(paper.get_layer(f"expand{level}_conv1")) == [f"expand{level}_concat"]
         assert feeds(paper.get_layer(f"contract{level}_pool")) == [f"contract{level}_conv2"]
 
@@ -92,7 +96,7 @@ def test_the_common_variant_with_same_padding():
     model = build_unet((512, 512, 3), classes=1, padding="same", activation="sigmoid", initializer="zeros")
     assert model.count_params() == 31_031_745
     assert model.output_shape == (None, 512, 512, 1) and unet_padding(model) == "same"
-    assert not [layer for layer in model.layers if isinstance(layer, CenterCrop)]
+    assert not [layer for layer in model.layers if isinstance(layer, layers.Cropping2D)]
     assert model.get_layer("output").activation.__name__ == "sigmoid"
 
 
@@ -107,7 +111,7 @@ def test_the_released_net():
     assert drop_outs == {"contract4_dropout": 0.5, "bottom_dropout": 0.5}
     assert feeds(model.get_layer("contract4_dropout")) == ["contract4_conv2"]
     assert feeds(model.get_layer("contract4_pool")) == ["contract4_dropout"]
-    assert feeds(model.get_layer("expand4_crop"))[0] == "contract4_dropout"  # in place: the skip carries it too
+    assert feeds(model.get_layer("expand4_crop")) == ["contract4_dropout"]  # in place: the skip carries it too
     assert feeds(model.get_layer("bottom_dropout")) == ["bottom_conv2"]
     assert feeds(model.get_layer("expand4_up")) == ["bottom_dropout"]
 
@@ -122,7 +126,7 @@ def test_drop_out_of_both_variants(variant, drop_out, rates):
 
 def test_without_skips():
     model = build_unet((60, 60, 1), 2, 3, 2, skips=False)
-    assert not [layer for layer in model.layers if isinstance(layer, (layers.Concatenate, CenterCrop))]
+    assert not [layer for layer in model.layers if isinstance(layer, (layers.Concatenate, layers.Cropping2D))]
     assert model.output_shape == (None, 20, 20, 2)
     assert [model.get_layer(f"expand{level}_conv1").kernel.shape for level in (2, 1)] == [(3, 3, 6, 6), (3, 3, 3, 3)]
 
@@ -262,15 +266,32 @@ def test_the_whole_net_equals_loops():
         assert difference < bound if right else difference > 10 * bound
 
 
-@pytest.mark.parametrize("skip, side, first, last", [(64, 56, 4, 59), (136, 104, 16, 119), (280, 200, 40, 239),
-                                                     (568, 392, 88, 479), (7, 4, 1, 4), (5, 5, 0, 4)])
-def test_center_crop_to_the_pixel(skip, side, first, last):
-    ramp = np.broadcast_to(np.arange(skip, dtype=np.float32)[None, :, None, None], (1, skip, 10, 1))
-    like = np.zeros((1, side, 6, 1), np.float32)
-    for axes in ((0, 1, 2, 3), (0, 2, 1, 3)):  # down the rows, then along the columns
-        cropped = CenterCrop()([ramp.transpose(axes), like.transpose(axes)]).numpy().transpose(axes)
-        assert cropped.shape == (1, side, 6, 1)
-        assert cropped[0, 0, 0, 0] == first and cropped[0, -1, 0, 0] == last
+def centre_crop(image, height, width):
+    """The middle of an (H, W, C) array; where the difference is odd, the far side loses one pixel more."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top:top + height, left:left + width]
+
+
+@pytest.mark.parametrize("skip, side", [((64, 10), (56, 6)), ((10, 136), (6, 104)), ((280, 204), (200, 196)),
+                                        ((568, 8), (392, 8)), ((7, 9), (4, 4)), ((6, 9), (6, 4))])
+def test_the_crop_is_the_middle_to_the_pixel(skip, side):
+    inputs, skip_inputs = keras.Input((side[0] // 2, side[1] // 2, 1)), keras.Input((*skip, 3))
+    block = keras.Model([inputs, skip_inputs], expanding_block(inputs, skip_inputs, 1, "same", name="block"))
+    image = draw(*skip, 3)
+    cropped = block.get_layer("block_crop")(image[np.newaxis])[0]
+    np.testing.assert_array_equal(cropped, centre_crop(image, *side))
+
+
+@pytest.mark.parametrize("sides", [(None, None), (None, 108), (108, None)])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_with_open_sides_the_crop_is_the_middle_too(depth, sides):
+    model = build_unet((*sides, 1), 2, 1, depth)
+    image = draw(1, 124 if sides[0] is None else 108, 132 if sides[1] is None else 108, 1)
+    for level in range(depth, 0, -1):
+        crop, up = model.get_layer(f"expand{level}_crop"), model.get_layer(f"expand{level}_up")
+        before, after, joined = keras.Model(model.input, [crop.input, crop.output, up.output])(image)
+        np.testing.assert_array_equal(after[0], centre_crop(before[0].numpy(), *joined.shape[1:3]))
+        assert after.shape[1:3] == joined.shape[1:3] and before.shape[1] > after.shape[1]
 
 
 def test_blocks_name_their_layers():
@@ -344,6 +365,27 @@ def test_saved_and_loaded(tmp_path, options):
         assert_agree(same(image), model(image), longest_sum(model))
 
 
+ALONE = """
+import os, sys
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras, numpy as np
+net = keras.saving.load_model(sys.argv[1])
+np.save(sys.argv[3], net(np.load(sys.argv[2]))[0])
+assert not [name for name in sys.modules if name.startswith("unet_tutorial")]
+"""
+
+
+def test_a_saved_net_opens_where_there_is_only_keras(tmp_path):
+    model = build_unet((None, 60, 1), 2, 2, 2, variant="released")
+    shuffle_weights(model)
+    image = draw(1, 76, 60, 1)
+    model.save(tmp_path / "net.keras")
+    np.save(tmp_path / "image.npy", image)
+    paths = [str(tmp_path / name) for name in ("net.keras", "image.npy", "found.npy")]
+    subprocess.run([sys.executable, "-c", ALONE, *paths], check=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""})
+    np.testing.assert_allclose(np.load(tmp_path / "found.npy"), model(image)[0], atol=1e-5)
+
+
 def test_mixed_precision_gives_float32():
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -406,6 +448,12 @@ def test_blocks_refuse():
         expanding_block(odd, skip, 1, up_filters=0)
     with pytest.raises(ValueError, match="at least 5 px"):
         expanding_block(keras.Input((2, 4, 1)), None, 3)
+    open_skip = keras.Input((None, 20, 2))
+    with pytest.raises(ValueError, match=r"\(None, None, 20, 2\): a side is open.*pass crop.*geometry.crop_margins"):
+        expanding_block(keras.Input((None, 4, 1)), open_skip, 3)
+    with pytest.raises(ValueError, match="crop -1"):
+        expanding_block(keras.Input((None, 4, 1)), open_skip, 3, crop=-1)
+    assert expanding_block(keras.Input((None, 4, 1)), open_skip, 3, crop=4).shape == (None, None, 4, 3)
 
 
 def test_resize_refuses():

@@ -1,5 +1,8 @@
 """Stitched equals whole, for any image, but only in phase."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -209,6 +212,102 @@ def test_drop_out_is_off():
     model = lively((24, 24, 1), 1, drop_out=0.5)
     image = picture(11, 20)
     assert_agree(predict_tiled(model, image), predict_tiled(model, image), longest_sum(model))
+
+
+# The forward pass is traced once
+
+def count_traces(model):
+    """A list that grows by one with each trace: Python runs an activation only then."""
+    traces = []
+    model.get_layer("bottom_conv1").activation = lambda x: (traces.append(1), tiling.keras.ops.relu(x))[1]
+    return traces
+
+
+def test_one_trace_serves_all_tiles_images_and_batches():
+    model = lively((24, 24, 1), 1)
+    traces = count_traces(model)
+    for options in ({}, dict(batch_size=3), dict(tile=32), dict(tile=(32, 28), stride=2)):
+        for shape in ((30, 23), (9, 40)):
+            image = picture(*shape)
+            np.testing.assert_allclose(predict_tiled(model, image, **options)[:8, :8], softmax(whole(
+                model, image, 1))[:8, :8], atol=1e-5)
+            before = len(traces)
+            predict_tiled(model, image, **options)
+            predict_flipped(model, image, **options)
+            predict_rotated(model, image, angles=[0, 30, 90], **options)
+            assert len(traces) == before
+    for open_sides in ((None, None), (None, 24)):
+        model = lively((*open_sides, 1), 1)
+        traces = count_traces(model)
+        for side in (5, 9, 24):
+            predict_tiled(model, picture(side, side))
+        assert len(traces) == 1
+
+
+def test_new_weights_are_seen_however_they_were_set(tmp_path):
+    model, other = lively((24, 24, 1), 1), lively((24, 24, 1), 1, seed=1)
+    traces, image = count_traces(model), picture(20, 20)
+    other.save_weights(tmp_path / "other.weights.h5")
+    model.compile(tiling.keras.optimizers.SGD(0.1), tiling.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    tiles, labels = picture(2, 24, 24, 1), np.random.default_rng(0).integers(0, 2, (2, 8, 8))
+    seen = [predict_tiled(model, image)]
+    for change in (lambda: model.train_on_batch(tiles, labels), lambda: model.fit(tiles, labels, epochs=2, verbose=0),
+                   lambda: model.set_weights([weight + 0.1 for weight in model.get_weights()]),
+                   lambda: model.get_layer("contract1_conv1").kernel.assign_add(np.full((3, 3, 1, 2), 0.2)),
+                   lambda: model.load_weights(tmp_path / "other.weights.h5")):
+        change()
+        before = len(traces)
+        seen.append(predict_tiled(model, image))
+        assert len(traces) == before
+        np.testing.assert_allclose(seen[-1], softmax(whole(model, image, 1)), atol=1e-5)
+        assert np.abs(seen[-1] - seen[-2]).max() > 1e-3
+    np.testing.assert_allclose(seen[-1], predict_tiled(other, image), atol=1e-6)
+    model.save(tmp_path / "net.keras")  # what is kept for the next prediction does not go into the file
+    loaded = tiling.keras.saving.load_model(tmp_path / "net.keras")
+    np.testing.assert_allclose(predict_tiled(loaded, image), seen[-1], atol=1e-6)
+
+
+def test_a_layer_that_was_changed_is_traced_again():
+    model, image = lively((24, 24, 1), 1), picture(11, 20)
+    seen = [predict_tiled(model, image)]
+    for layer, name, value in (("contract1_conv2", "activation", np.tanh), ("output", "activation", "sigmoid"),
+                               ("expand1_conv1", "dtype_policy", "mixed_bfloat16"),
+                               ("expand1_conv1", "dtype_policy", "float32"),
+                               ("contract1_conv1", "use_bias", False)):
+        if name == "activation":
+            value = tiling.keras.activations.get(getattr(value, "__name__", value))
+        setattr(model.get_layer(layer), name, value)
+        seen.append(predict_tiled(model, image))
+        expected = whole(model, image, 1)
+        np.testing.assert_allclose(seen[-1], expected if len(seen) > 2 else softmax(expected), atol=1e-5)
+        assert np.abs(seen[-1] - seen[-2]).max() > 1e-4, (layer, name)
+
+
+def test_a_precision_policy_holds_for_the_nets_made_under_it():
+    mixed, image = tiling.keras.config, picture(11, 20)
+    single = lively((24, 24, 1), 1)
+    before = predict_tiled(single, image)
+    mixed.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = lively((24, 24, 1), 1)
+        np.testing.assert_array_equal(predict_tiled(single, image), before)
+        np.testing.assert_allclose(predict_tiled(lively((24, 24, 1), 1, seed=0), image), predict_tiled(half, image))
+    finally:
+        mixed.set_dtype_policy("float32")
+    again = predict_tiled(half, image)
+    assert again.dtype == np.float32 and 1e-5 < np.abs(again - before).max() < 0.05
+    np.testing.assert_array_equal(predict_tiled(single, image), before)
+
+
+@pytest.mark.parametrize("sides, tile", [((24, 24), None), ((24, 24), 32), ((None, None), None)])
+def test_what_is_traced_is_freed_with_the_model(sides, tile):
+    model = lively((*sides, 1), 1)
+    for _ in range(2):
+        predict_tiled(model, picture(20, 20), tile=tile)
+    alive = [weakref.ref(one) for one in (model, model.get_layer("output").kernel, tiling._forward(model))]
+    del model
+    gc.collect()
+    assert all(one() is None for one in alive)
 
 
 @pytest.mark.parametrize("options, message", [

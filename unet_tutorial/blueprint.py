@@ -8,7 +8,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from ._tensorflow import keras
-from .model import CenterCrop, unet_depth
+from .model import unet_depth
 
 layers = keras.layers
 
@@ -95,10 +95,10 @@ def trace(model):
         if kind == "drop-out":
             boxes[-1].drop_out = layer.rate
         elif kind == "copy":
-            skip = _skip(sources[1], made)
+            skip, margins = _skip(sources[1], made)
             boxes[-1].shape = shape
             boxes[-1].parts += skip.shape[-1:]
-            arrows.append(Arrow(kind, layer, skip, boxes[-1], _crop_text(skip)))
+            arrows.append(Arrow(kind, layer, skip, boxes[-1], _crop_text(margins)))
         else:
             level += {"pool": 1, "up": -1}.get(kind, 0)
             if level == bottom:
@@ -157,17 +157,16 @@ def _kind(layer):
 
 
 def _skip(tensor, made):
-    """The box that a skip connection starts from; notes in it what the crop keeps."""
+    """The box that a skip connection starts from, and the margins of its crop; notes in it what the crop keeps."""
     node = _node(tensor)
-    if not isinstance(node.operation, CenterCrop):
-        return made[node.operation.name]
+    if not isinstance(node.operation, layers.Cropping2D):
+        return made[node.operation.name], ()
     skip = made[_node(node.input_tensors[0]).operation.name]
     skip.kept = tuple(tensor.shape[1:3])
-    return skip
+    return skip, {margin for pair in node.operation.cropping for margin in pair}
 
 
-def _crop_text(skip):
-    margins = {(side - kept) // 2 for side, kept in zip(skip.shape, skip.kept) if None not in (side, kept)}
+def _crop_text(margins):
     return "crop " + " and ".join(map(str, sorted(margins))) if margins else ""
 
 

@@ -72,23 +72,44 @@ def legal_input_sizes(minimum, maximum, depth=4, padding="valid"):
     return [size for size in range(minimum, maximum + 1) if not _walk(size, depth, cost)[1]]
 
 
-def crop_margins(input_size, depth=4, padding="valid"):
+def crop_margins(input_size=None, depth=4, padding="valid"):
     """Pixels cut from each side of a skip connection's map, in the order of the expanding path.
+
+    They are the same for all legal input sizes, so they are known where the size is left open.
+
+    Parameters
+    ----------
+    input_size : int, optional
+        Checked to be legal if given.
+    depth : int
+        Number of 2x2 max-poolings.
+    padding : {"valid", "same"}
+        Padding of the 3x3 convolutions. With "same" nothing is cut.
 
     Returns
     -------
     list of int
         One margin for each level, the deepest first: 4, 16, 40 and 88 at depth 4 (64 -> 56, 136 -> 104, 280 -> 200,
-        568 -> 392 for the tile of 572). The margins do not depend on the legal size given.
+        568 -> 392 for the tile of 572).
+
+    Raises
+    ------
+    ValueError
+        As `layer_sizes`.
+
+    Examples
+    --------
+    >>> crop_margins()
+    [4, 16, 40, 88]
 
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 1.
     """
-    sizes = layer_sizes(input_size, depth, padding)
-    contracting = sizes[2:3 * depth:3]
-    upsampled = sizes[3 * depth + 3::3]
-    return [(skip - up) // 2 for skip, up in zip(reversed(contracting), upsampled)]
+    if input_size is not None:
+        layer_sizes(input_size, depth, padding)
+    depth, cost = as_size(depth, "depth"), _cost(padding)
+    return [_margin(level, depth) if cost else 0 for level in range(depth, 0, -1)]
 
 
 def input_span(output_index, depth=4, padding="valid"):

@@ -10,26 +10,6 @@ from .checks import as_positive, as_size
 layers = keras.layers
 
 
-@keras.saving.register_keras_serializable("unet_tutorial")
-class CenterCrop(layers.Layer):
-    """Cuts the first map to the height and width of the second, the same number of pixels off opposite sides.
-
-    Called with [skip_features, features]. Where the difference is odd, the side away from the origin loses one more
-    pixel; `build_unet` refuses sizes at which that would happen.
-    """
-
-    def call(self, inputs):
-        skip, features = inputs
-        height, width = keras.ops.shape(features)[1:3]
-        top, left = ((skip_side - side) // 2
-                     for skip_side, side in zip(keras.ops.shape(skip)[1:3], (height, width)))
-        return skip[:, top:top + height, left:left + width, :]
-
-    def compute_output_shape(self, input_shape):
-        skip, features = input_shape
-        return (skip[0], *features[1:3], skip[3])
-
-
 def conv_blocks(inputs, num_filters, padding="valid", initializer="he", name=None):
     """Two 3x3 convolutions, each followed by a ReLU.
 
@@ -111,7 +91,7 @@ def contracting_block(inputs, num_filters, padding="valid", initializer="he", dr
 
 
 def expanding_block(inputs, skip_features, num_filters, padding="valid", initializer="he", up_filters=None,
-                    up_activation=None, name=None):
+                    up_activation=None, name=None, crop=None):
     """One level of the expanding path: up-convolution, copy and crop, concatenation, two 3x3 convolutions.
 
     The up-convolution is a transposed convolution, kernel 2, stride 2. It comes first in the concatenation, the cropped
@@ -131,6 +111,10 @@ def expanding_block(inputs, skip_features, num_filters, padding="valid", initial
         Channels after the up-convolution; `num_filters` unless given.
     up_activation : str, optional
         None in the paper; the released net has "relu".
+    crop : int, optional
+        Pixels that the skip connection loses at each end of a side that is left open (None), from
+        `geometry.crop_margins`. Of other sides it is known: half the difference, the side away from the origin one
+        pixel more where that is odd.
 
     Returns
     -------
@@ -140,7 +124,8 @@ def expanding_block(inputs, skip_features, num_filters, padding="valid", initial
     Raises
     ------
     ValueError
-        As `conv_blocks`; or the skip connection's map is smaller than the up-convolution's.
+        As `conv_blocks`; or the skip connection's map is smaller than the up-convolution's; or a side is left open and
+        `crop` is not given.
 
     References
     ----------
@@ -152,12 +137,9 @@ def expanding_block(inputs, skip_features, num_filters, padding="valid", initial
     x = layers.Conv2DTranspose(up_filters, 2, strides=2, activation=up_activation,
                                kernel_initializer=_initializer(initializer, fan_in), name=_join(name, "up"))(inputs)
     if skip_features is not None:
-        for skip_side, side in zip(skip_features.shape[1:3], x.shape[1:3]):
-            if None not in (skip_side, side) and skip_side < side:
-                raise ValueError(f"skip_features of shape {tuple(skip_features.shape)}: smaller than the up-convolution's"
-                                 f" {tuple(x.shape)}; take the features of the same level, before the pooling")
-        if tuple(skip_features.shape[1:3]) != tuple(x.shape[1:3]) or None in x.shape[1:3]:
-            skip_features = CenterCrop(name=_join(name, "crop"))([skip_features, x])
+        margins = _crop_margins(skip_features, x, crop)
+        if any(map(any, margins)):
+            skip_features = layers.Cropping2D(margins, name=_join(name, "crop"))(skip_features)
         x = layers.Concatenate(name=_join(name, "concat"))([x, skip_features])
     return conv_blocks(x, num_filters, padding, initializer, name)
 
@@ -221,13 +203,15 @@ def build_unet(input_shape=(572, 572, 1), classes=2, base_filters=64, depth=4, p
                                         rate if level == depth else 0.0, f"contract{level}")
         skip_connections.append(features)
     x = conv_blocks(x, base_filters * 2 ** depth, padding, initializer, "bottom")
+    margins = geometry.crop_margins(depth=depth, padding=padding)
     if rate:
         x = layers.Dropout(rate, name="bottom_dropout")(x)
     for level in range(depth, 0, -1):
         num_filters = base_filters * 2 ** (level - 1)
         x = expanding_block(x, skip_connections[level - 1] if skips else None, num_filters, padding, initializer,
                             up_filters=2 * num_filters if released and level == 1 else None,
-                            up_activation="relu" if released else None, name=f"expand{level}")
+                            up_activation="relu" if released else None, name=f"expand{level}",
+                            crop=margins[depth - level])
     outputs = _convolution(x, classes, 1, "valid", activation, initializer, "output", dtype="float32")
     return keras.Model(inputs, outputs, name="unet")
 
@@ -273,6 +257,25 @@ def resize_unet(model, input_shape):
         outputs = layer(feeds if len(feeds) > 1 else feeds[0])
         made[layer.name] = outputs
     return keras.Model(inputs, outputs, name=model.name)
+
+
+def _crop_margins(skip_features, features, crop):
+    """((top, bottom), (left, right)): what a skip connection's map has more than the map that it is joined to."""
+    margins = []
+    for skip_side, side in zip(skip_features.shape[1:3], features.shape[1:3]):
+        if None in (skip_side, side):
+            if crop is None:
+                raise ValueError(f"skip_features of shape {tuple(skip_features.shape)}: a side is open, so the crop is "
+                                 "not known; pass crop, the pixels that each end loses, from geometry.crop_margins")
+            crop = as_size(crop, "crop", minimum=0)
+            margins.append((crop, crop))
+        elif skip_side < side:
+            raise ValueError(f"skip_features of shape {tuple(skip_features.shape)}: smaller than the up-convolution's "
+                             f"{tuple(features.shape)}; take the features of the same level, before the pooling")
+        else:
+            cut = skip_side - side
+            margins.append((cut // 2, cut - cut // 2))
+    return tuple(margins)
 
 
 def _convolution(x, filters, kernel, padding, activation, initializer, name, **options):

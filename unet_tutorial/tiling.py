@@ -1,21 +1,21 @@
 """Prediction of images of any size: mirror padding, the overlap-tile strategy, means over turned and flipped images."""
 
-import functools
 import itertools
 import math
 import numbers
+import operator
 import os
+import types
 from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
-import scipy.special
 from tqdm import tqdm
 
 from . import geometry
 from ._tensorflow import keras, tf
 from .checks import as_image, as_size
-from .model import resize_unet, unet_depth, unet_padding
+from .model import unet_depth, unet_padding
 
 OPEN_OUTPUT = 388  # px that one tile of a net with open sides predicts: the output of the paper's tile
 
@@ -62,6 +62,11 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     phase, at offsets that are multiples of 2 ** depth: only by those is the net shift-equivariant, for each max-pooling
     halves the grid. The paper does not state this condition; tiles laid every 388 px break it.
 
+    The first call traces the forward pass of the model, which takes longer than the tiles; later calls reuse it for
+    tiles of every size, until the model is deleted. They see new weights, however these were set. Where an attribute of
+    a layer was set anew (its activation, its dtype policy), the next call traces again. What cannot be seen is a change
+    inside an object that a layer holds: set the activation again after changing a number that it reads.
+
     Parameters
     ----------
     model : keras.Model
@@ -104,11 +109,9 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
         tile = model.input_shape[1:3]
     sides = tile if np.shape(tile) == (2,) else (tile, tile)
     rows, columns = (_lay(side, tile_side, stride, depth, padding) for side, tile_side in zip(image.shape, sides))
-    if any(side not in (None, axis.tile) for side, axis in zip(model.input_shape[1:3], (rows, columns))):
-        model = resize_unet(model, (rows.tile, columns.tile, image.shape[2]))
 
     padded = mirror_pad(image, (rows.margins, columns.margins))
-    forward = tf.function(functools.partial(model, training=False))
+    forward = _forward(model)
     pieces = list(itertools.product(rows.pieces, columns.pieces))
     probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
     hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
@@ -116,7 +119,7 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
         batch = pieces[start:start + batch_size]
         tiles = np.stack([padded[row.offset:row.offset + rows.tile, column.offset:column.offset + columns.tile]
                           for row, column in batch])
-        for (row, column), predicted in zip(batch, _activated(model, forward(tf.constant(tiles)).numpy())):
+        for (row, column), predicted in zip(batch, _activated(model, forward(tf.cast(tiles, model.input.dtype)))):
             probabilities[row.target, column.target] = predicted[row.kept, column.kept]
     return probabilities
 
@@ -227,10 +230,34 @@ def _piece(offset, first, end, side):
     return _Piece(offset, slice(offset + first, offset + end), slice(first, end))
 
 
+def _forward(model):
+    """The forward pass of a model, traced for tiles of every size: once, and again where a layer has changed."""
+    kept = vars(model).get("_traced_forward")
+    if kept is None or not _same(kept.held, _held(model)):
+
+        @tf.function(input_signature=[tf.TensorSpec((None, None, None, model.input_shape[-1]), model.input.dtype)])
+        def forward(tiles):
+            return model(tiles, training=False)
+
+        forward.get_concrete_function()
+        # Only now: the first call of a layer sets attributes. Past Keras's own setter, which would track and save it.
+        vars(model)["_traced_forward"] = kept = types.SimpleNamespace(forward=forward, held=_held(model))
+    return kept.forward
+
+
+def _held(model):
+    """The layers of a model and all that they hold: weights, activations, sizes, dtype policies."""
+    return [held for layer in model.layers for held in (layer, *vars(layer).values())]
+
+
+def _same(one, other):
+    return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
 def _activated(model, outputs):
-    if keras.activations.serialize(model.get_layer("output").activation) != "linear":
-        return outputs
-    return scipy.special.expit(outputs) if outputs.shape[-1] == 1 else scipy.special.softmax(outputs, axis=-1)
+    if keras.activations.serialize(model.get_layer("output").activation) == "linear":
+        outputs = tf.sigmoid(outputs) if outputs.shape[-1] == 1 else tf.nn.softmax(outputs)
+    return outputs.numpy()
 
 
 def _predict_turned(model, image, angle, options):
