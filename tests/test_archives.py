@@ -8,6 +8,7 @@ import numpy as np
 import pooch
 import pytest
 import tifffile
+from PIL import Image
 
 from unet_tutorial import archives
 from unet_tutorial.archives import DataUnavailable
@@ -224,3 +225,35 @@ def test_a_tiff_without_pixels_is_refused():
 def test_the_types_that_are_allowed_are_named():
     with pytest.raises(ValueError, match="must be uint8 or uint16"):
         archives.read_tiff(tiff(np.ones((8, 9), np.float32)), "stack", 2, (np.uint8, np.uint16))
+
+
+def test_a_folder_in_the_home_is_found(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("UNET_TUTORIAL_DATA", "~/data")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "frame.tif").write_bytes(tiff(np.ones((8, 9), np.uint8)))
+    assert archives.find_file("frame.tif", "the attic") == tmp_path / "data" / "frame.tif"
+    assert archives.read_tiff("~/data/frame.tif", "frame", 2).shape == (8, 9)
+
+
+def test_a_tiff_whose_compression_is_not_read_is_complete_and_gets_a_cure(tmp_path):
+    picture = Image.fromarray(np.arange(72, dtype=np.uint8).reshape(8, 9))
+    picture.save(tmp_path / "lzw.tif", compression="tiff_lzw")
+    try:
+        archives.read_tiff(tmp_path / "lzw.tif", "stack", 2)
+    except ValueError as error:
+        assert "install imagecodecs, or save it without compression" in str(error) and "complete" not in str(error)
+    else:
+        pytest.importorskip("imagecodecs")
+
+
+@pytest.mark.parametrize("array, words", [
+    (np.full((8, 9), 7, np.uint32), r"uint32: must be uint8 or uint16; its values fit: save array.astype\(np.uint16\)"),
+    (np.full((8, 9), 7, np.int32), r"int32.*astype\(np.uint16\)"),
+    (np.full((8, 9), 7, np.float32), r"float32.*astype\(np.uint16\)"),
+    (np.full((8, 9), 70000, np.uint32), "its largest value is 70000: renumber ids 1, 2, .* as uint16"),
+    (np.full((8, 9), 0.5, np.float32), "no whole numbers"), (np.full((8, 9), -1, np.int32), "no whole numbers from 0")])
+def test_a_tiff_of_ids_in_another_type_gets_a_cure(array, words):
+    with pytest.raises(ValueError, match=words):
+        archives.read_tiff(tiff(array), "ids", 2, (np.uint8, np.uint16))

@@ -380,8 +380,8 @@ def test_grey_values_at_both_ends_are_taken():
 
 
 @pytest.mark.parametrize("image, options, message", [
-    (np.array([[-0.1, 0.5]]), {}, "-0.1 to 0.5: must lie in 0..1.*grey=False"),
-    (np.array([[0.0, 1.1]]), {}, "0 to 1.1: must lie"), (np.array([[0, 1]]), {}, "int64"),
+    (np.array([[-0.1, 0.5]]), {}, "from -0.1 to 0.5; must be in 0..1.*grey=False"),
+    (np.array([[0.0, 1.1]]), {}, "from 0 to 1.1; must be"), (np.array([[0, 1]]), {}, "int64"),
     (np.array([[0.5]]), {"gamma": -1}, "^gamma -1"), (np.array([[0.5]]), {"contrast": np.inf}, "^contrast inf"),
     (np.array([[0.5]]), {"brightness": np.nan}, "^brightness nan"), (np.array([[0.5]]), {"rng": 1}, "^rng 1")])
 def test_bad_grey_values_are_named(image, options, message):

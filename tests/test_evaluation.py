@@ -1,5 +1,8 @@
 """Laws of the scores that a record keeps: each is what the metric says for that slice, threshold and treatment."""
 
+import json
+import warnings
+
 import numpy as np
 import pytest
 
@@ -85,3 +88,51 @@ def test_there_are_ten_levels_and_names_for_all_slices(tissue):
     assert len(evaluation.LEVELS) == 10 and max(evaluation.LEVELS) < 1
     with pytest.raises(ValueError, match="2 predictions and 1 names"):
         evaluation.score_tissue(*tissue, (6,))
+
+
+def test_a_frame_without_cells_has_no_seg_and_adds_nothing_to_the_mean():
+    _, labels, cells = synthetic_cells(2, size=128, seed=2)
+    cells[1] = 0
+    probabilities = np.where(cells > 0, 0.9, 0.1)
+    scores = evaluation.score_cells(probabilities, cells, "ab", THETAS)
+    alone = evaluation.score_cells(probabilities[:1], cells[:1], "a", THETAS)
+    assert scores["all"]["seg"] == alone["all"]["seg"] != [0, 0] and scores["slices"]["b"]["seg"] == [None, None]
+    assert scores["slices"]["b"]["iou"] == [1, 1] and scores["slices"]["b"]["merged_cells"] == [0, 0]
+    json.dumps(scores, allow_nan=False)
+    with pytest.raises(ValueError, match="cells of a, b: no frame holds a cell"):
+        evaluation.score_cells(probabilities, np.zeros_like(cells), "ab", THETAS)
+
+
+def test_an_error_names_the_slice(tissue):
+    probabilities, labels = tissue
+    with pytest.raises(ValueError, match="slice 21: truth: holds no cell"):
+        evaluation.score_tissue(probabilities, labels * np.array([1, 0])[:, None, None], (6, 21), THETAS)
+    with pytest.raises(ValueError, match="slice 'b': cells: holds the negative id -3"):
+        evaluation.score_cells(probabilities, labels * np.array([1, -3])[:, None, None].astype(int), "ab", THETAS)
+
+
+def test_slices_of_different_sizes_have_their_scores(tissue):
+    probabilities, labels = ([stack[0], stack[1][:60]] for stack in tissue)
+    scores = evaluation.score_tissue(probabilities, labels, "ab", THETAS)
+    for name, probability, label in zip("ab", probabilities, labels):
+        alone = evaluation.score_tissue([probability], [label], [name], THETAS)
+        assert scores["slices"][name] == alone["slices"][name]
+    _, labels, cells = synthetic_cells(2, size=128, seed=2)
+    labels, cells = ([stack[0], stack[1][:90]] for stack in (labels, cells))
+    scores = evaluation.score_cells([label.astype(float) for label in labels], cells, "ab", THETAS)
+    assert scores["all"]["iou"] == [1, 1] and scores["all"]["merged_cells"][0] > 0
+
+
+def test_a_reversed_prediction_is_warned_of_once(tissue):
+    probabilities, labels = tissue
+    with pytest.warns(UserWarning, match="agrees with the truth in .*take 1 - prediction") as given:
+        evaluation.score_tissue(1 - probabilities, labels, (6, 21), THETAS)
+    assert len(given) == 1 and given[0].filename == __file__
+    _, labels, cells = synthetic_cells(1, size=128, seed=2)
+    with pytest.warns(UserWarning, match="agrees with the truth in") as given:
+        evaluation.score_cells(1.0 - labels, cells, "a", THETAS)
+    assert len(given) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for blank in (np.zeros(labels.shape), np.ones(labels.shape), np.full(labels.shape, 0.5)):
+            evaluation.score_cells(blank, cells, "a", THETAS)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -444,3 +445,29 @@ def test_the_module_does_not_import_tensorflow():
     code = "import sys, unet_tutorial.losses, unet_tutorial.augmentation; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=600).returncode == 0
     assert losses.__doc__
+
+
+def test_a_mask_with_grey_edges_for_ids_is_warned_of():
+    with pytest.warns(UserWarning, match="probably a mask with grey edges") as given:
+        border_weight_map(np.array([[255, 128, 0, 0, 0]], np.uint8))
+    assert len(given) == 1 and given[0].filename == __file__
+    with pytest.warns(UserWarning, match="probably a mask with grey edges"):
+        separate_touching(np.array([[255, 128, 0, 0, 0]], np.uint8))
+
+
+@pytest.mark.parametrize("weigh", [border_weight_map, weight_map])
+def test_a_label_for_ids_has_no_border_term_and_is_warned_of(weigh):
+    label = np.array([[1, 0, 0, 1]])
+    for dtype, largest in ((int, 1), (np.uint8, 1), (np.int64, 255)):
+        with pytest.warns(UserWarning, match="the border term is 0 everywhere.*number its cells") as given:
+            weigh((label * largest).astype(dtype))
+        assert len(given) == 1 and given[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ids in ([[1, 0, 0, 2]], [[1, 1, 0, 0]], [[7, 0, 0, 7]], [[0, 0, 0, 0]]):
+            weigh(np.array(ids))
+
+
+def test_labels_of_different_sizes_are_named():
+    with pytest.raises(ValueError, match=r"labels of the shapes \(1, 2\), \(1, 3\)"):
+        class_balance([np.zeros((1, 2), int), np.zeros((1, 3), int)])

@@ -4,6 +4,7 @@ import itertools
 import math
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scipy import ndimage
 from skimage.metrics import adapted_rand_error
 
 from unet_tutorial import metrics
+from unet_tutorial.datasets import synthetic_em
 from unet_tutorial.metrics import (THRESHOLDS, Scores, best_threshold, info_scores, iou, pixel_error, rand_error,
                                    rand_scores, segments, thin_borders, v_info, v_rand, warping_error)
 from unet_tutorial.rounding import rounding_bound
@@ -261,7 +263,7 @@ def test_a_truth_without_cells_has_no_regions_to_compare(metric):
         metric(np.ones((4, 5)), np.zeros((4, 5), int))
     truth = np.ones((2, 4, 5), int)
     truth[1] = 0
-    with pytest.raises(ValueError, match="truth: holds no cell"):
+    with pytest.raises(ValueError, match=r"^truth\[1\]: holds no cell"):
         metric(truth, truth)
 
 
@@ -299,3 +301,87 @@ def test_everything_of_the_subject_is_found_here():
         assert hasattr(metrics, name)
     for name in ("warping_errors", "contingency", "merged_cells", "seg_score", "segments", "thin_borders", "warp"):
         assert name in metrics.__all__
+
+
+TWO_SIZES = [(12, 20), (9, 15)]
+
+
+@pytest.mark.parametrize("metric", THRESHOLDED)
+def test_slices_of_different_sizes_are_taken_as_a_list(metric):
+    """The mean or the sum over the slices, as for a stack: each slice weighs as the metric weighs it."""
+    rng = np.random.default_rng(5)
+    truth = [(rng.random(shape) < 0.7).astype(np.uint8) for shape in TWO_SIZES]
+    prediction = [np.clip(0.7 * label + rng.normal(0.1, 0.2, label.shape), 0, 1) for label in truth]
+    for theta in (0.4, (0.3, 0.6)):
+        together = metric(prediction, truth, theta)
+        assert metric(prediction[:1], truth[:1], theta) == metric(prediction[0], truth[0], theta)
+        doubled = metric([prediction[0], prediction[1], prediction[0], prediction[1]], truth + truth, theta)
+        assert np.allclose(together, doubled, atol=1e-12)
+        alone = [metric(one, other, 0.4) for one, other in zip(prediction, truth)]
+        if theta == 0.4:
+            assert np.min(alone) <= np.min(together) and np.max(together) <= np.max(alone)
+    with pytest.raises(ValueError, match=r"prediction of shape \[\(12, 20\), \(9, 15\)\] and truth of shape "
+                                         r"\(2, 12, 20\)"):
+        metric(prediction, [truth[0], truth[0]])
+
+
+def test_warped_slices_of_different_sizes_are_a_list():
+    truth = [np.ones(shape, np.uint8) for shape in TWO_SIZES]
+    prediction = [label * 0.9 for label in truth]
+    assert [one.shape for one in metrics.warp(prediction, truth)] == TWO_SIZES
+    for masks in metrics.warping_errors(prediction, truth):
+        assert [one.shape for one in masks] == TWO_SIZES
+
+
+def blurred(shape, seed):
+    """Smooth noise in 0..1: neighbouring pixels are alike, as in a real prediction."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 3)
+    return (noise - noise.min()) / np.ptp(noise)
+
+
+@pytest.mark.parametrize("metric", [*THRESHOLDED, metrics.rand_scores, metrics.info_scores, metrics.warp])
+def test_a_reversed_prediction_is_warned_of(metric):
+    _, labels, _ = synthetic_em(2, size=64)
+    good = np.clip(0.25 + 0.5 * labels + np.random.default_rng(0).normal(0, 0.1, labels.shape), 0, 1)
+    for prediction in (1 - good, 1 - labels, labels == 0):
+        with pytest.warns(UserWarning, match=r"agrees with the truth in \d+% of the pixels, reversed in") as given:
+            metric(prediction, labels)
+        assert len(given) == 1 and given[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for prediction in (good, labels, 0 * good, 0 * good + 0.5, 0 * good + 1, blurred(labels.shape, 1) ** 4):
+            metric(prediction, labels)
+
+
+def test_a_reversed_prediction_is_warned_of_once_over_many_thresholds():
+    _, labels, _ = synthetic_em(1, size=64)
+    for call in (lambda: metrics.best_threshold(metrics.v_rand, 1.0 - labels, labels),
+                 lambda: metrics.warping_error(1.0 - labels, labels, (0.2, 0.5)),
+                 lambda: metrics.v_info(1.0 - labels, labels, metrics.THRESHOLDS)):
+        with pytest.warns(UserWarning, match="agrees with the truth") as given:
+            call()
+        assert len(given) == 1 and given[0].filename == __file__
+
+
+def test_nothing_random_and_nothing_blank_is_taken_for_reversed():
+    """Predictions that know nothing of the truth: of single pixels and of blobs, on truths of all sizes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for seed in range(300):
+            rng = np.random.default_rng(seed)
+            shape = tuple(rng.integers(1, 40, 2))
+            truth = (rng.random(shape) < rng.random()).astype(np.uint8)
+            for prediction in (rng.random(shape), rng.random(shape) < rng.random(), np.zeros(shape), np.ones(shape)):
+                metrics.pixel_error(prediction, truth)
+        for seed in range(60):
+            truth = (blurred((64, 64), seed) > 0.45).astype(np.uint8)
+            metrics.pixel_error(blurred((64, 64), 1000 + seed), truth, metrics.THRESHOLDS)
+
+
+def test_reversed_means_more_pixels_and_not_only_against_the_truth():
+    """A membrane of six rows out of 25, predicted six rows too low: correlation -0.32, but 52% of the pixels agree."""
+    truth, prediction = np.ones((2, 25, 25), np.uint8)
+    truth[:6], prediction[6:12] = 0, 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metrics.pixel_error(prediction, truth)

@@ -474,3 +474,18 @@ def test_other_models_are_refused():
         for function in (unet_depth, unet_padding, lambda model: resize_unet(model, (8, 8, 1))):
             with pytest.raises(ValueError, match="model 'other': not one that build_unet makes"):
                 function(other)
+
+
+def test_the_import_without_stderr_where_it_is_none():
+    code = "import sys; sys.stderr = None; import unet_tutorial.model; print('alive')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file descriptors are closed by a POSIX shell")
+def test_the_import_without_stderr_where_file_descriptor_2_is_closed():
+    code = ("import os, sys; assert sys.stderr is None; import unet_tutorial.model; "
+            "print('alive', os.open(os.devnull, os.O_RDONLY) > 2)")  # 2 is not free for what is opened next
+    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" 2>&-', sys.executable, "-c", code], capture_output=True,
+                          text=True, timeout=600)
+    assert (done.returncode, done.stdout) == (0, "alive True\n")

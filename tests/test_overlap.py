@@ -169,3 +169,32 @@ def test_contingency_refuses():
         contingency(ids, ids * 99)
     with pytest.raises(ValueError, match="^truth: holds no cell; only pixels"):
         contingency(ids, ids * 0)
+
+
+@pytest.mark.parametrize("measure", [seg_score, merged_cells])
+def test_slices_of_different_sizes_count_together(measure):
+    rng = np.random.default_rng(3)
+    pairs = [(random_ids(rng, shape), random_ids(rng, shape)) for shape in ((8, 9), (5, 12))]
+    found, cells = map(list, zip(*pairs))
+    wide = [np.zeros((2, 8, 12), int) for _ in range(2)]  # the same slices on one canvas of background
+    for stack, slices in zip(wide, (found, cells)):
+        for place, one in zip(stack, slices):
+            place[:one.shape[0], :one.shape[1]] = one
+    assert measure(found, cells) == measure(*wide)
+    with pytest.raises(ValueError, match=r"^prediction_ids of shape \[\(8, 9\), \(5, 12\)\] and truth of shape \(1, 8"):
+        measure(found, cells[:1])
+
+
+def test_the_slice_with_the_wrong_ids_is_named():
+    cells = np.ones((3, 2, 2), int)
+    cells[2, 0, 0] = -1
+    with pytest.raises(ValueError, match=r"truth_ids\[2\]: holds the negative id -1"):
+        seg_score(np.ones((3, 2, 2), int), cells)
+
+
+def test_a_mask_with_grey_edges_for_segments_is_warned_of():
+    mask = np.pad(np.array([[255, 128, 60]], np.uint8), 9)
+    for measure in (contingency, seg_score, merged_cells):
+        with pytest.warns(UserWarning, match="^truth.*grey edges") as given:
+            measure((mask > 0).astype(int), mask)
+        assert len(given) == 1 and given[0].filename == __file__

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from unet_tutorial import datasets, metrics, pretrained, records
+from unet_tutorial import datasets, metrics, pretrained, records, training
 from unet_tutorial.model import build_unet
 from unet_tutorial.rounding import assert_agree, longest_sum
 from unet_tutorial.tiling import predict_tiled
@@ -69,3 +69,23 @@ def test_the_card_says_data_terms_metrics_and_limits():
         for way in ("chosen", "best"):
             value = records.score(record, score, way)
             assert (f"{value:.6f}" if score == "warping_error" else f"{value:.4f}") in card, (score, way)
+
+
+@pytest.mark.parametrize("drop_out", [0.0, 0.5])
+def test_a_training_checkpoint_opens_for_prediction(tmp_path, drop_out):
+    def unet(**options):
+        return build_unet((28, 28, 1), base_filters=2, depth=1, **options)
+
+    model, path = unet(drop_out=drop_out), tmp_path / "run.npz"
+    tiles = training.TileBatches(*(np.ones((1, 30, 30), kind) for kind in (np.float32, int)), model)
+    training.train(model, tiles, 2, training.fast_optimizer(), checkpoint=path)
+    for options in ({}, {"drop_out": drop_out}):
+        other = unet(**options)
+        pretrained.load_weights(other, path)
+        assert all(np.array_equal(a, b) for a, b in zip(map(np.asarray, model.weights), map(np.asarray, other.weights)))
+        assert len(model.weights) == len(other.weights)
+    for wrong in (build_unet((28, 28, 1), base_filters=3, depth=1), build_unet((48, 48, 1), base_filters=2, depth=2)):
+        before = wrong.get_weights()
+        with pytest.raises(ValueError, match="run.npz: do not fit this model, first at"):
+            pretrained.load_weights(wrong, path)
+        assert all(np.array_equal(a, b) for a, b in zip(before, wrong.get_weights()))

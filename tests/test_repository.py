@@ -480,7 +480,8 @@ def test_workflows_are_well_formed_and_call_the_readme_commands(path):
 
 
 def test_imports_follow_the_data_and_never_go_back():
-    order = ["__init__", "_tensorflow", "checks", "rounding", "texture", "archives", "specimen", "phase_contrast", "datasets",
+    order = ["__init__", "_tensorflow", "_progress", "checks", "rounding", "texture", "archives", "specimen",
+             "phase_contrast", "datasets",
              "augmentation", "losses", "geometry", "model", "pretrained", "strategies", "training", "cluster", "tiling",
              "segments", "overlap", "warping", "metrics", "style", "overlays", "charts", "blueprint", "drawing",
              "plotting", "evaluation", "recipes", "records", "experiments"]

@@ -547,3 +547,50 @@ def test_mirror_pad_keeps_the_type_and_does_not_repeat_the_edge():
 def test_mirror_pad_refuses(image, margin, message):
     with pytest.raises(ValueError, match="^" + message):
         mirror_pad(image, margin)
+
+
+# What is plausible, and wrong
+
+@pytest.mark.parametrize("predict", [predict_tiled, predict_rotated, predict_flipped])
+def test_images_outside_0_to_1_are_refused(net, predict):
+    image = picture(9, 9)
+    for wrong, words in ((200 * np.ones((1, 1), np.float32), "from 200 to 200; must be in 0..1; divide 8-bit .* 255"),
+                         (255 * image, "8-bit"), (2 * image - 1, r"\(image \+ 1\) / 2")):
+        with pytest.raises(ValueError, match=words):
+            predict(net, wrong)
+
+
+def test_images_outside_0_to_1_by_rounding_are_taken(net):
+    image = picture(9, 9)
+    image[0, :2] = 0, 1
+    near = image.copy()
+    near[0, :2] = -9e-7, 1 + 9e-7
+    np.testing.assert_array_equal(predict_tiled(net, near), predict_tiled(net, image))
+
+
+def test_a_spline_that_goes_outside_0_to_1_is_the_package_s_own(recorder, net):
+    image = np.zeros((12, 12), np.float32)
+    image[:, 6:] = 1
+    predict_rotated(net, image, angles=[30])
+    assert recorder.images[0].min() < -0.01 and recorder.images[0].max() > 1.01
+
+
+def test_a_turned_image_with_hard_edges_is_predicted(net):
+    image = np.zeros((12, 12), np.float32)
+    image[:, 6:] = 1
+    assert predict_rotated(net, image, angles=[30]).shape == (12, 12, 2)
+
+
+@pytest.mark.parametrize("shape, words", [((1, 1, 4), "RGBA.*without alpha"), ((9, 9, 2), r"grey \+ alpha"),
+                                          ((20, 64, 64), "a stack of 20 slices"), ((3, 64, 64), "channels first")])
+def test_axes_that_the_model_does_not_take_are_called_what_they_are(net, shape, words):
+    for predict in (predict_tiled, predict_rotated, predict_flipped):
+        with pytest.raises(ValueError, match=words):
+            predict(net, np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=r"takes 3 channels.*RGBA take image\[..., :3\]"):
+        predict_tiled(lively((24, 24, 3), 1), np.zeros((9, 9, 4), np.float32))
+
+
+def test_sixteen_bits_are_not_told_to_divide_by_255(net):
+    with pytest.raises(ValueError, match="divide uint16 grey values by 65535, .*4095 for 12 bits"):
+        predict_tiled(net, np.full((9, 9), 4000, np.uint16))

@@ -1,7 +1,9 @@
 """Laws of the input pipeline, the paper's recipe and the training loop, on nets of depth 1: 28 px in, 12 out."""
 
 import itertools
+import json
 import types
+import warnings
 
 import numpy as np
 import pytest
@@ -199,10 +201,10 @@ def test_batches_are_an_endless_iterator(net):
     (np.zeros((0, 40, 40), np.float32), np.zeros((0, 40, 40), int), r"images of shape \(0, 40, 40\).*at least one"),
     (np.zeros((1, 40, 40, 3), np.float32), np.zeros((1, 40, 40), int), r"images of shape \(1, 40, 40, 3\)"),
     (np.zeros((2, 40, 40), np.float32), np.zeros((1, 40, 40), int), "2 images and 1 maps"),
-    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 41), int), r"image of shape .*cells of shape \(40, 41\)"),
-    (np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), int), "image of dtype uint8"),
+    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 41), int), r"images\[0\] of .*cells\[0\] of shape \(40, 41\)"),
+    (np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), int), r"images\[0\] of dtype uint8"),
     (np.full((1, 40, 40), np.nan, np.float32), np.zeros((1, 40, 40), int), "NaN"),
-    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 40)), "cells of dtype float64"),
+    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 40)), r"cells\[0\] of dtype float64"),
     (np.zeros((1, 40, 40), np.float32), np.full((1, 40, 40), -1), "negative id -1"),
 ])
 def test_bad_images_and_cells_are_named(net, images, cells, words):
@@ -359,11 +361,11 @@ def test_steps_must_be_a_whole_number(net, steps):
 
 def test_divergence_names_the_step():
     model = tiny_unet()
-    with pytest.raises(FloatingPointError, match="at step 3:.*lower learning rate$"):
+    with pytest.raises(FloatingPointError, match="at step 3: the weights of the batch .*NaN.*build the network again"):
         training.train(model, poisoned(model, 3), 10)
     model = tiny_unet()
-    with pytest.raises(FloatingPointError, match="lower learning rate"):  # at 1e6 some seeds have dead ReLUs and no NaN
-        training.train(model, batches(model), 50, training.paper_optimizer(1e38))
+    with pytest.raises(FloatingPointError, match="weights in memory are lost; build .* lower learning rate$"):
+        training.train(model, batches(model), 50, training.paper_optimizer(1e38))  # at 1e6 some seeds have dead ReLUs
 
 
 def poisoned(model, last):
@@ -488,7 +490,7 @@ def test_death_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypa
 def test_divergence_leaves_the_last_checkpoint_and_names_it(tmp_path):
     path = tmp_path / "run.npz"
     model = tiny_unet()
-    with pytest.raises(FloatingPointError, match="without .*run.npz"):
+    with pytest.raises(FloatingPointError, match="weights of the batch .* go on from .*run.npz"):
         training.train(model, poisoned(model, 3), 10, checkpoint=path, every=0)
     assert training.train(tiny_unet(), iter([]), 0, checkpoint=path).steps == 2
 
@@ -605,3 +607,173 @@ def test_checkpoints_keep_their_distance(tmp_path, monkeypatch):
     model = tiny_unet()
     training.train(model, batches(model), 10, checkpoint=tmp_path / "run.npz", every=2.5)
     assert saved == [3, 6, 9, 10]
+
+
+# What is plausible, and wrong
+
+def test_images_outside_0_to_1_are_refused(net):
+    images, cells = blobs()
+    for wrong, words in ((255 * images, r"images\[0\]: holds values from .*8-bit"),
+                         (2 * images - 1, r"\(image \+ 1\) / 2")):
+        with pytest.raises(ValueError, match=words):
+            training.TileBatches(wrong, cells, net)
+    images[0, 0, 0], images[0, 0, 1] = 1 + 5e-7, -5e-7  # rounding
+    tile, *_ = next(training.TileBatches(images, cells, net, batch_size=8, augment={}))
+    assert tile.min() >= 0 and tile.max() <= 1
+
+
+def test_slices_of_different_sizes_give_the_tiles_of_each(net):
+    pairs = [coded_pairs(1, shape, seed) for seed, shape in enumerate(((40, 36), (28, 50)))]
+    images, cells = ([pair[kind][0] for pair in pairs] for kind in (0, 1))
+    tiles = training.TileBatches(images, cells, net, batch_size=4, weigh=lambda ids: ids)
+    seen = set()
+    for image in next(tiles)[0][..., 0]:
+        places = [index for index, whole in enumerate(images)
+                  for window in np.lib.stride_tricks.sliding_window_view(
+                      np.pad(whole, MARGIN, "reflect"), (SIDE, SIDE)).reshape(-1, SIDE, SIDE)
+                  if np.array_equal(window, image)]
+        assert len(places) == 1
+        seen.update(places)
+    assert seen == {0, 1}
+    with pytest.raises(ValueError, match=r"images\[1\] of shape \(28, 50\) and cells\[1\] of shape \(40, 36\)"):
+        training.TileBatches(images, [cells[0], cells[0]], net)
+
+
+def test_a_model_of_three_classes_is_refused():
+    labels = np.arange(3).repeat(40 * 40).reshape(3, 40, 40)
+    with pytest.raises(ValueError, match="model with 3 outputs.*labels of 0 and 1.*never be learnt"):
+        training.TileBatches(np.zeros((3, 40, 40), np.float32), labels, build_unet((SIDE, SIDE, 1), 3, 2, 1))
+
+
+def test_a_label_for_ids_is_warned_of_once_where_weigh_has_a_border_term(net):
+    images, cells = blobs(3)
+    label, ids = (cells > 0).astype(np.uint8), cells.copy()
+    ids[0] = label[0]
+    for given_cells, slices in ((label, "012"), (label * np.uint8(255), "012"), (ids, "0")):
+        for weigh in (losses.weight_map, lambda one: losses.border_weight_map(one) + 1):
+            with pytest.warns(UserWarning, match="number the cells") as given:
+                tiles = training.TileBatches(images, given_cells, net, weigh=weigh)
+            assert [str(one.message)[:9] for one in given] == [f"cells[{slice_}]:" for slice_ in slices]
+            assert {one.filename for one in given} == {__file__}
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                next(tiles)
+
+
+def test_a_label_for_ids_is_silent_where_no_weight_depends_on_ids(net):
+    images, cells = blobs(2)
+    label = (cells > 0).astype(int)
+    alone = np.where(cells == 1, 1, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for weigh in (None, losses.class_balance, lambda ids: losses.class_balance(ids > 0)):
+            next(training.TileBatches(images, label, net, weigh=weigh))
+        for ids in (cells, alone):
+            next(training.TileBatches(images, ids, net, batch_size=8, augment={}, weigh=losses.weight_map))
+
+
+def test_a_mask_with_grey_edges_is_warned_of_once(net):
+    images, cells = blobs(2)
+    mask = np.where(cells > 0, 255, 0).astype(np.uint8)
+    mask[1, :, ::7] = np.arange(1, 241).reshape(40, 6)
+    with pytest.warns(UserWarning, match=r"cells\[1\]: .*grey edges") as given:
+        tiles = training.TileBatches(images, mask, net)
+    assert len(given) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        next(tiles)
+
+
+@pytest.mark.parametrize("weigh, words", [
+    (lambda ids: np.where(ids == 0, np.nan, 1), "weigh: gave .* negative, NaN or infinite, first nan"),
+    (lambda ids: 1.0 - 3 * (ids > 0), "weigh: gave .* first -2.0; must be finite and >= 0"),
+    (lambda ids: np.full(ids.shape, 1e300), "weigh: gave .* first inf"),
+    (lambda ids: np.ones((3, 3)), r"weigh: gave weights of shape \(3, 3\) for ids of shape \(12, 12\)")])
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_what_weigh_gives_is_checked_where_it_is_made(net, weigh, words):
+    with pytest.raises(ValueError, match=words):
+        next(batches(net, weigh=weigh))
+
+
+def test_a_loss_of_nan_says_what_is_lost_and_what_to_do(tmp_path):
+    model, path = tiny_unet(), tmp_path / "run.npz"
+    with pytest.raises(FloatingPointError, match="weights in memory are lost; build the network again and train it, "
+                                                 r"without .*run.npz or with its weights \(pretrained.load_weights\), "
+                                                 "with a lower learning rate"):
+        training.train(model, batches(model), 50, training.paper_optimizer(1e6), checkpoint=path, every=0)
+    assert not np.isfinite(model.get_weights()[0]).all()  # why "start again" with this network cannot work
+
+
+def rate_of(optimizer):
+    return float(optimizer.learning_rate)
+
+
+def test_another_first_rate_is_refused_and_leaves_the_network_as_it_is(tmp_path):
+    path, model = tmp_path / "run.npz", tiny_unet()
+    training.train(model, batches(model), 1, training.paper_optimizer(0.01), checkpoint=path)
+    other = tiny_unet(seed=1)
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"began with the learning rate 0\.01, the optimizer has 0\.002; make .*0\.01"):
+        training.train(other, batches(other), 2, training.paper_optimizer(0.002), checkpoint=path)
+    assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights()))
+    assert training.train(other, batches(other), 2, training.paper_optimizer(0.01), checkpoint=path).steps == 2
+
+
+def test_a_first_rate_that_was_lowered_meanwhile_goes_on_lowered(tmp_path):
+    path, model, optimizer = tmp_path / "run.npz", tiny_unet(), training.paper_optimizer(0.01)
+
+    def lower(history):
+        if history.steps == 1:
+            optimizer.learning_rate.assign(0.001)
+
+    training.train(model, batches(model), 2, optimizer, checkpoint=path, stop=lower)
+    training.train(model, batches(model), 3, optimizer, checkpoint=path)  # the same optimizer, lowered
+    fresh = training.paper_optimizer(0.01)
+    assert training.train(tiny_unet(1), batches(model), 4, fresh, checkpoint=path).steps == 4
+    assert rate_of(fresh) == np.float32(0.001)
+    with pytest.raises(ValueError, match=r"began with the learning rate 0\.01, the optimizer has 0\.1"):
+        training.train(tiny_unet(1), batches(model), 5, training.paper_optimizer(0.1), checkpoint=path)
+
+
+def test_the_first_rate_of_a_schedule_is_that_of_its_first_step(tmp_path):
+    path, model = tmp_path / "run.npz", tiny_unet()
+
+    def falling(rate, steps):
+        return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
+
+    training.train(model, batches(model), 2, falling(0.01, 4), checkpoint=path)
+    assert training.train(model, batches(model), 3, falling(0.01, 8), checkpoint=path).steps == 3
+    with pytest.raises(ValueError, match=r"rate 0\.01, the optimizer has 0\.02"):
+        training.train(model, batches(model), 4, falling(0.02, 8), checkpoint=path)
+
+
+def test_a_checkpoint_that_does_not_keep_the_first_rate_opens(tmp_path):
+    path, model = tmp_path / "run.npz", tiny_unet()
+    training.train(model, batches(model), 1, training.paper_optimizer(0.01), checkpoint=path)
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    story = json.loads(str(arrays["story"]))
+    del story["learning_rate"]
+    np.savez(path, **arrays | {"story": np.array(json.dumps(story))})  # as it was written before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert training.train(model, batches(model), 2, training.paper_optimizer(0.01), checkpoint=path).steps == 2
+    other = training.paper_optimizer(0.1)
+    with pytest.warns(UserWarning, match=r"does not say .*goes on with 0\.01, not with the optimizer's 0\.1"):
+        assert training.train(model, batches(model), 3, other, checkpoint=path).steps == 3
+    assert rate_of(other) == np.float32(0.01)
+
+
+def test_a_checkpoint_in_the_home_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    model = tiny_unet()
+    training.train(model, batches(model), 0, checkpoint="~/runs/run.npz")
+    assert (tmp_path / "runs" / "run.npz").is_file()
+
+
+def test_progress_without_stderr_is_hidden(monkeypatch):
+    from unet_tutorial._progress import tqdm
+
+    monkeypatch.setattr("sys.stderr", None)
+    assert list(tqdm(range(3))) == [0, 1, 2]

@@ -10,8 +10,12 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 def _import_quietly():
     if "tensorflow" in sys.modules:
         return
-    sys.stderr.flush()
-    saved = os.dup(2)
+    if sys.stderr:  # None without a console
+        sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # closed, as in a service: stays on the sink, or a file opened later would get TensorFlow's lines
+        saved = None
     sink = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 2)
@@ -21,9 +25,11 @@ def _import_quietly():
         if "TF_CONFIG" not in os.environ:  # a cluster must be set up before the first use of a device
             tf.zeros(1)  # the device is looked for at first use
     finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+        if saved is not None:
+            os.dup2(saved, 2)
+            os.close(saved)
+        if sink != 2:
+            os.close(sink)
 
 
 _import_quietly()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -19,8 +20,8 @@ class DataUnavailable(RuntimeError):
 
 
 def data_folder():
-    """The folder that the environment names, or None."""
-    return Path(os.environ[DATA_VARIABLE]) if os.environ.get(DATA_VARIABLE) else None
+    """The folder that the environment names (~ is the home folder), or None."""
+    return Path(os.path.expanduser(os.environ[DATA_VARIABLE])) if os.environ.get(DATA_VARIABLE) else None
 
 
 def find_file(name, source):
@@ -50,7 +51,7 @@ def find_archive(name, url, verify):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent) as waiting:
                 fresh = Path(waiting) / name
-                pooch.HTTPDownloader(progressbar=True)(url, str(fresh), None)
+                pooch.HTTPDownloader(progressbar=sys.stderr is not None)(url, str(fresh), None)
                 verify(fresh)
                 fresh.replace(path)
         except OSError as error:
@@ -106,7 +107,7 @@ def read_member(path, member):
 
 
 def read_tiff(file, name, dimensions, types=(np.uint8,)):
-    """Array in a TIFF file (a path or bytes), or raise ValueError if it is damaged, or of another shape or dtype.
+    """Array in a TIFF file (a path or bytes), or raise ValueError if it cannot be read, or has another shape or dtype.
 
     Parameters
     ----------
@@ -119,13 +120,29 @@ def read_tiff(file, name, dimensions, types=(np.uint8,)):
         Those that are allowed.
     """
     try:
-        array = tifffile.imread(io.BytesIO(file) if isinstance(file, bytes) else file)
+        array = tifffile.imread(io.BytesIO(file) if isinstance(file, bytes) else os.path.expanduser(file))
     except Exception as error:  # a decoder meets anything in a damaged file
+        if "imagecodecs" in str(error):
+            raise ValueError(f"{name}: is compressed in a way that tifffile cannot read alone ({error}); install "
+                             "imagecodecs, or save it without compression or with zlib") from error
         raise ValueError(f"{name}: not a complete TIFF file ({error})") from error
     found = array.ndim if isinstance(dimensions, int) else array.shape
     if found != dimensions or array.size == 0:
         wanted = f"have {dimensions} axes" if isinstance(dimensions, int) else f"be {dimensions}"
         raise ValueError(f"{name} of shape {array.shape}: must {wanted}; the file is truncated or another one")
     if array.dtype not in types:
-        raise ValueError(f"{name} of dtype {array.dtype}: must be {' or '.join(np.dtype(kind).name for kind in types)}")
+        raise ValueError(f"{name} of dtype {array.dtype}: must be {' or '.join(np.dtype(kind).name for kind in types)}"
+                         f"{_conversion(array, types)}")
     return array
+
+
+def _conversion(array, types):
+    """How to save an array in the largest of the types without loss, if that is possible."""
+    largest = max(types, key=lambda kind: np.iinfo(kind).max)
+    kind, limit = np.dtype(largest).name, np.iinfo(largest).max
+    if array.dtype.kind not in "biuf" or not (array == np.rint(array)).all() or array.min() < 0:
+        return "; it holds values that are no whole numbers from 0 on: another file, or grey values to be scaled first"
+    if array.max() > limit:
+        return (f"; its largest value is {array.max():.0f}: renumber ids 1, 2, ..., or scale grey values, and save "
+                f"them as {kind}")
+    return f"; its values fit: save array.astype(np.{kind}) in its place"

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from .checks import as_cells, as_image, as_positive, as_size, same_shape
+from .checks import as_cells, as_image, as_positive, as_size, same_shape, within_one
 
 STRIP = 32  # rows sampled at a time, so that the temporary arrays stay in the processor's cache
 
@@ -195,10 +195,7 @@ def change_grey_values(image, rng, gamma=0.2, contrast=0.2, brightness=0.1):
     ----------
     Ronneberger et al. 2015, section 3.1, asks for robustness to grey-value variations and gives no amounts.
     """
-    image = as_image(image)
-    if image.min() < 0 or image.max() > 1:
-        raise ValueError(f"image with grey values {image.min():.3g} to {image.max():.3g}: must lie in 0..1; "
-                         "rescale it, or leave the grey values alone (grey=False)")
+    image = within_one(as_image(image), "image", "must be in 0..1, or leave the grey values alone (grey=False)")
     amounts = {"gamma": gamma, "contrast": contrast, "brightness": brightness}
     amounts = [as_positive(amount, name) for name, amount in amounts.items()]
     exponent, factor, shift = (_as_generator(rng).uniform(-amount, amount) for amount in amounts)

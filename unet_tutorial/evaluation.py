@@ -3,7 +3,8 @@
 import numpy as np
 
 from . import metrics
-from .checks import as_cells
+from .checks import as_cells, trusted
+from .segments import as_stacks, warn_if_reversed
 
 LEVELS = metrics.THRESHOLDS[:-1]  # ten: at a threshold of 1 nothing is cell
 SMALLEST_IS_BEST = ("pixel_error", "rand_error", "warping_error", "merged_cells")
@@ -15,9 +16,9 @@ def score_tissue(probabilities, labels, names, thresholds=LEVELS):
 
     Parameters
     ----------
-    probabilities : (N, H, W) float array
-    labels : (N, H, W) array
-        1 = cell, 0 = membrane.
+    probabilities : (N, H, W) float array, or a list of N (H, W) float arrays
+    labels : (N, H, W) array, or a list of N (H, W) arrays
+        1 = cell, 0 = membrane. Slices in a list may differ in size.
     names : sequence of N
         Of the slices, for example their numbers.
     thresholds : sequence of float
@@ -34,19 +35,26 @@ def score_tissue(probabilities, labels, names, thresholds=LEVELS):
     Raises
     ------
     ValueError
-        As the metrics; or the numbers of slices and of names differ.
+        As the metrics, with the name of the slice; or the numbers of slices and of names differ.
+
+    Warns
+    -----
+    UserWarning
+        As the metrics, once: the polarity of the predictions is probably reversed.
 
     References
     ----------
     Ronneberger et al. 2015, table 1; Arganda-Carreras et al. 2015.
     """
-    _same_number(probabilities, names)
-    slices = {str(name): _join(_tissue(probability, label, theta) for theta in thresholds)
-              for name, probability, label in zip(names, probabilities, labels)}
-    mean = {score: np.mean([one[score] for one in slices.values()], axis=0).tolist()
-            for score in next(iter(slices.values()))}
-    pooled = {metric.__name__: [metric(probabilities, labels, theta) for theta in thresholds]
-              for metric in (metrics.pixel_error, metrics.rand_error)}
+    _same_number(probabilities, labels, names)
+    _check_polarity(probabilities, labels, thresholds)
+    with trusted():
+        slices = {str(name): _named(name, _tissue, probability, label, thresholds)
+                  for name, probability, label in zip(names, probabilities, labels)}
+        mean = {score: np.mean([one[score] for one in slices.values()], axis=0).tolist()
+                for score in next(iter(slices.values()))}
+        pooled = {metric.__name__: [metric(probabilities, labels, theta) for theta in thresholds]
+                  for metric in (metrics.pixel_error, metrics.rand_error)}
     return _rounded({"thresholds": list(thresholds), "slices": slices, "all": mean | pooled})
 
 
@@ -55,9 +63,9 @@ def score_cells(probabilities, cells, names, thresholds=LEVELS):
 
     Parameters
     ----------
-    probabilities : (N, H, W) float array
-    cells : (N, H, W) int array
-        Instance ids; 0 is background.
+    probabilities : (N, H, W) float array, or a list of N (H, W) float arrays
+    cells : (N, H, W) int array, or a list of N (H, W) int arrays
+        Instance ids; 0 is background. Frames in a list may differ in size.
     names, thresholds
         As for `score_tissue`.
 
@@ -65,17 +73,33 @@ def score_cells(probabilities, cells, names, thresholds=LEVELS):
     -------
     dict
         As for `score_tissue`, with the scores seg (the challenge's, mean over all cells), iou (of the cell pixels) and
-        merged_cells (their number; under "all" the sum over the frames).
+        merged_cells (their number; under "all" the sum over the frames). A frame without cells has no SEG of its own:
+        there it is None, and under "all" the frame adds no cell to the mean.
+
+    Raises
+    ------
+    ValueError
+        As the metrics, with the name of the frame; or the numbers of frames and of names differ, or no frame holds a
+        cell.
+
+    Warns
+    -----
+    UserWarning
+        As `score_tissue`; or a map of ids is probably a mask with grey edges.
 
     References
     ----------
     Ronneberger et al. 2015, table 2.
     """
-    _same_number(probabilities, names)
-    cells = np.stack([as_cells(ids) for ids in cells])
-    frames = {str(name): _join(_frames(probability[np.newaxis], ids[np.newaxis], theta) for theta in thresholds)
-              for name, probability, ids in zip(names, probabilities, cells)}
-    together = _join(_frames(np.asarray(probabilities), cells, theta) for theta in thresholds)
+    _same_number(probabilities, cells, names)
+    cells = [_named(name, as_cells, ids) for name, ids in zip(names, cells)]
+    if not any(ids.any() for ids in cells):
+        raise ValueError(f"cells of {', '.join(map(str, names))}: no frame holds a cell; SEG is a mean over true cells")
+    _check_polarity(probabilities, [ids > 0 for ids in cells], thresholds)
+    with trusted():
+        frames = {str(name): _named(name, _frames, [probability], [ids], thresholds)
+                  for name, probability, ids in zip(names, probabilities, cells)}
+        together = _frames(probabilities, cells, thresholds)
     return _rounded({"thresholds": list(thresholds), "slices": frames, "all": together})
 
 
@@ -92,7 +116,11 @@ def best_level(scores, score):
     return values.index(min(values) if score in SMALLEST_IS_BEST else max(values))
 
 
-def _tissue(probability, label, theta):
+def _tissue(probability, label, thresholds):
+    return _join(_tissue_at(probability, label, theta) for theta in thresholds)
+
+
+def _tissue_at(probability, label, theta):
     found = metrics.segments(probability, theta)
     thinned = (metrics.thin_borders(found) > 0).astype(np.uint8)
     plain, thin = metrics.rand_scores(probability, label, theta), metrics.rand_scores(thinned, label)
@@ -103,9 +131,14 @@ def _tissue(probability, label, theta):
             "v_info_thinned": metrics.v_info(thinned, label)}
 
 
-def _frames(probabilities, cells, theta):
-    found = np.stack([metrics.segments(probability, theta) for probability in probabilities])
-    return {"seg": metrics.seg_score(found, cells), "iou": metrics.iou(probabilities, cells > 0, theta),
+def _frames(probabilities, cells, thresholds):
+    return _join(_frames_at(list(probabilities), cells, theta) for theta in thresholds)
+
+
+def _frames_at(probabilities, cells, theta):
+    found = [metrics.segments(probability, theta) for probability in probabilities]
+    return {"seg": metrics.seg_score(found, cells) if any(ids.any() for ids in cells) else None,
+            "iou": metrics.iou(probabilities, [ids > 0 for ids in cells], theta),
             "merged_cells": metrics.merged_cells(found, cells)}
 
 
@@ -117,9 +150,24 @@ def _join(rows):
 def _rounded(value):
     if isinstance(value, dict):
         return {key: _rounded(one) for key, one in value.items()}
-    return [_rounded(one) for one in value] if isinstance(value, list) else round(value, 7)
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return None if value is None else round(value, 7)
 
 
-def _same_number(probabilities, names):
-    if len(probabilities) != len(names):
-        raise ValueError(f"{len(probabilities)} predictions and {len(names)} names: one name for each")
+def _named(name, function, *arguments):
+    """Call a function; an error of it names the slice."""
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise ValueError(f"slice {name!r}: {error}") from error
+
+
+def _check_polarity(probabilities, labels, thresholds):
+    warn_if_reversed(*as_stacks(probabilities, labels), thresholds)
+
+
+def _same_number(probabilities, truths, names):
+    if not len(probabilities) == len(truths) == len(names):
+        raise ValueError(f"{len(probabilities)} predictions and {len(names)} names, {len(truths)} slices of truth: one "
+                         "of each for each slice")

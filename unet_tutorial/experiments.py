@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
-from tqdm import tqdm
 
 from . import __version__, datasets, evaluation, losses, pretrained, recipes, records, strategies, training
+from ._progress import tqdm
 from ._tensorflow import keras, tf
 from .archives import DataUnavailable
 from .checks import as_positive, as_size
@@ -214,12 +214,13 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
         raise ValueError(f"run {name!r}: is not known; choose one of {', '.join(recipes.RUNS)}")
     recipe = recipes.RUNS[name]
     count = strategies.replicas(strategy)
-    base = Path(runs) / name / f"{as_size(seed, 'seed', minimum=0)}{f'-x{count}' if strategy else ''}"
+    runs = Path(os.path.expanduser(runs))
+    base = runs / name / f"{as_size(seed, 'seed', minimum=0)}{f'-x{count}' if strategy else ''}"
     checkpoint, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
     identity = {"name": name, "seed": seed, "replicas": count, **records.configuration(name)}
     chief = strategies.is_chief(strategy)
     if strategy and folder is None:
-        folder = Path(runs) / "records"
+        folder = runs / "records"
     with locked(base.with_suffix(".lock")) if chief else contextlib.nullcontext():
         split = split_data(recipe, seed)
         model, batches, optimizer, loss = build(recipe, seed, split, strategy=strategy)
@@ -448,7 +449,8 @@ def _check(arguments):
 def main(arguments=None):
     """The command line. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m unet_tutorial.experiments", description=__doc__.splitlines()[0])
-    parser.add_argument("--records", default=None, help="folder of the records; the package's own unless given")
+    parser.add_argument("--records", default=None, type=os.path.expanduser,
+                        help="folder of the records; the package's own unless given")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("list", help="experiments, their arms and what is recorded")
     command.set_defaults(call=_list)
@@ -456,7 +458,8 @@ def main(arguments=None):
     command.add_argument("name", metavar="NAME")
     command.add_argument("--seed", type=int, help="only this one")
     command.add_argument("--budget", type=float, metavar="MINUTES", help="of training, then score and record")
-    command.add_argument("--runs", default=RUNS_FOLDER, help="folder of the checkpoints (%(default)s)")
+    command.add_argument("--runs", default=RUNS_FOLDER, type=os.path.expanduser,
+                         help="folder of the checkpoints (%(default)s)")
     command.add_argument("--strategy", choices=strategies.NAMES, help="all devices here, or the machines in TF_CONFIG")
     command.set_defaults(call=_run)
     command = commands.add_parser("check", help="compare the records with the recipes")

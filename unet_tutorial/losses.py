@@ -6,7 +6,7 @@ Weights are plain NumPy. TensorFlow is imported only when a loss is called.
 import numpy as np
 from scipy import ndimage
 
-from .checks import as_cells, as_label, as_positive
+from .checks import as_array, as_cells, as_label, as_positive, one_id_for_all, warn
 
 FAR = 2**15  # pixels, further than any distance that counts; its square leaves room in 32 bits
 STRIP = 32  # rows searched at a time: each strip stops as early as it can, and stays in the processor's cache
@@ -36,7 +36,7 @@ def class_balance(labels):
     ----------
     Ronneberger et al. 2015, section 3, equation 2.
     """
-    labels = np.asarray(labels)
+    labels = as_array(labels, "labels")
     if labels.ndim not in (2, 3):
         raise ValueError(f"labels of shape {labels.shape}: must be (H, W), or (N, H, W) for a stack")
     flat = as_label(labels.reshape(1, -1), "labels").reshape(labels.shape)
@@ -71,6 +71,11 @@ def border_weight_map(cells, w0=10.0, sigma=5.0):
         `cells` is not a two-dimensional array of integers, is empty, or holds negative ids; `w0` is negative, `sigma`
         not above 0, or one of them not finite.
 
+    Warns
+    -----
+    UserWarning
+        `cells` is probably a mask: uint8 with 255 and grey edges, or the id 1 (or 255) alone on several pieces.
+
     References
     ----------
     Ronneberger et al. 2015, section 3, equation 2. The paper does not restrict the term to background.
@@ -81,6 +86,9 @@ def border_weight_map(cells, w0=10.0, sigma=5.0):
     background = cells == 0
     present = cells[~background]
     if present.size == 0 or (present == present[0]).all():
+        if one_id_for_all(cells):
+            warn(f"cells: hold the id {present[0]} alone, on several pieces, so the border term is 0 everywhere; if "
+                 "this is a label, number its cells with scipy.ndimage.label(label)[0]")
         return weights
     d1, pixel = ndimage.distance_transform_edt(background, return_indices=True)
     reach = np.where(background & (2 * d1 <= 10 * sigma), 10 * sigma - d1, 0)  # d2 is at least d1
@@ -111,6 +119,11 @@ def separate_touching(cells):
     ------
     ValueError
         `cells` is not a two-dimensional array of integers, is empty, or holds negative ids.
+
+    Warns
+    -----
+    UserWarning
+        `cells` is probably a mask: uint8 with 255 and grey edges.
 
     References
     ----------
@@ -144,6 +157,11 @@ def weight_map(cells, w0=10.0, sigma=5.0):
     Raises
     ------
     ValueError
+        As `border_weight_map`.
+
+    Warns
+    -----
+    UserWarning
         As `border_weight_map`.
 
     References

@@ -1,7 +1,9 @@
 """The challenge's metrics: how far a prediction is from the truth, by pixels, by pairs of pixels and by topology.
 
 Every metric takes (prediction, truth). A metric with the keyword `threshold` takes one threshold, or a sequence of
-them: then the best value counts, with the same threshold for all slices. `THRESHOLDS` are the challenge's.
+them: then the best value counts, with the same threshold for all slices. `THRESHOLDS` are the challenge's. A stack can
+be a list of (H, W) slices that differ in size. A metric with a threshold warns of a prediction whose polarity is
+probably reversed (`segments.warn_if_reversed` has the rule).
 """
 
 from typing import NamedTuple
@@ -10,8 +12,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import entr
 
+from unet_tutorial.checks import trusted
 from unet_tutorial.overlap import contingency, merged_cells, seg_score
-from unet_tutorial.segments import THRESHOLDS, as_stacks, as_thresholds, segments, thin_borders
+from unet_tutorial.segments import THRESHOLDS, as_stacks, as_thresholds, segments, thin_borders, warn_if_reversed
 from unet_tutorial.warping import warp, warping_errors
 
 __all__ = ["THRESHOLDS", "Scores", "best_threshold", "contingency", "info_scores", "iou", "merged_cells", "pixel_error",
@@ -52,6 +55,13 @@ def pixel_error(prediction, truth, threshold=0.5):
     ValueError
         Shapes differ, a label is not 0 or 1, a prediction is no probability, or a threshold is not in 0..1.
 
+    Warns
+    -----
+    UserWarning
+        1 - prediction agrees with the truth in more pixels (at the best of the thresholds), and the correlation of
+        prediction and truth is at most -0.3, and at most -4 / sqrt(n) with n pixels. A blank prediction has none and
+        that of a random one is smaller, so neither warns.
+
     References
     ----------
     Ronneberger et al. 2015, table 1.
@@ -62,7 +72,8 @@ def pixel_error(prediction, truth, threshold=0.5):
 def iou(prediction, truth, threshold=0.5):
     """Intersection over union of the cell pixels of all slices together; 1 if neither holds one.
 
-    Parameters and errors are those of `pixel_error`. Of a sequence of thresholds, the best (largest) value counts.
+    Parameters, errors and warnings are those of `pixel_error`. Of a sequence of thresholds, the best (largest) value
+    counts.
     For the measure of the cell tracking challenge, cell by cell, see `seg_score`.
     """
     return max(_ratio(both, found + true - both) for both, found, true in _pixels(prediction, truth, threshold))
@@ -90,6 +101,11 @@ def rand_error(prediction, truth, threshold=0.5, thin=False):
     ------
     ValueError
         As for `pixel_error`, or a slice of the truth holds no cell.
+
+    Warns
+    -----
+    UserWarning
+        As `pixel_error`.
 
     References
     ----------
@@ -121,12 +137,22 @@ def warping_error(prediction, truth, threshold=0.5, thin=False):
     ValueError
         As for `pixel_error`, or a threshold is 1.
 
+    Warns
+    -----
+    UserWarning
+        As `pixel_error`.
+
     References
     ----------
     Ronneberger et al. 2015, table 1; Jain et al. 2010.
     """
-    return min(float(np.mean(np.logical_or(*warping_errors(prediction, truth, theta, thin))))
-               for theta in as_thresholds(threshold))
+    prediction, truth = _polarized(prediction, truth, threshold)
+    errors = []
+    for theta in as_thresholds(threshold):
+        with trusted():
+            masks = zip(*warping_errors(prediction, truth, theta, thin))
+        errors.append(float(np.mean(np.concatenate([np.logical_or(*pair).ravel() for pair in masks]))))
+    return min(errors)
 
 
 def v_rand(prediction, truth, threshold=0.5, thin=False):
@@ -142,7 +168,7 @@ def v_info(prediction, truth, threshold=0.5, thin=False):
 def rand_scores(prediction, truth, threshold=0.5, thin=False):
     """V_Rand with its two parts, from the squared entries p, row sums s and column sums t of `contingency` / n.
 
-    Parameters and errors are those of `rand_error`.
+    Parameters, errors and warnings are those of `rand_error`.
 
     Returns
     -------
@@ -160,7 +186,7 @@ def rand_scores(prediction, truth, threshold=0.5, thin=False):
 def info_scores(prediction, truth, threshold=0.5, thin=False):
     """V_Info with its two parts, from the mutual information I(S;T) of segments S and cells T and their entropies H.
 
-    Parameters and errors are those of `rand_error`.
+    Parameters, errors and warnings are those of `rand_error`.
 
     Returns
     -------
@@ -200,7 +226,9 @@ def best_threshold(metric, prediction, truth, thresholds=None, **options):
     if thresholds is None:
         thresholds = THRESHOLDS[:-1] if metric is warping_error else THRESHOLDS
     thresholds = as_thresholds(thresholds)
-    values = [metric(prediction, truth, threshold=theta, **options) for theta in thresholds]
+    prediction, truth = _polarized(prediction, truth, thresholds)
+    with trusted():
+        values = [metric(prediction, truth, threshold=theta, **options) for theta in thresholds]
     value = _BEST[metric](values)
     return thresholds[values.index(value)], value
 
@@ -210,10 +238,18 @@ _BEST = {pixel_error: min, rand_error: min, warping_error: min, v_rand: max, v_i
 
 def _pixels(prediction, truth, threshold):
     """Yield for each threshold the numbers of pixels that are cell in both, in the prediction, in the truth."""
-    prediction, truth = as_stacks(prediction, truth)
+    prediction, truth = _polarized(prediction, truth, threshold)
     for theta in as_thresholds(threshold):
-        cell = prediction > theta
-        yield np.count_nonzero(cell & (truth == 1)), np.count_nonzero(cell), np.count_nonzero(truth)
+        cells = [one > theta for one in prediction]
+        yield tuple(sum(map(np.count_nonzero, masks)) for masks in (
+            [cell & (label == 1) for cell, label in zip(cells, truth)], cells, truth))
+
+
+def _polarized(prediction, truth, threshold):
+    """Both as `as_stacks` returns them, with a warning if the polarity of the prediction is probably reversed."""
+    prediction, truth = as_stacks(prediction, truth)
+    warn_if_reversed(prediction, truth, threshold)
+    return prediction, truth
 
 
 def _ratio(part, whole):
@@ -222,7 +258,12 @@ def _ratio(part, whole):
 
 def _tables(prediction, truth, threshold, thin):
     """Yield for each threshold the list of the slices' contingency tables."""
-    prediction, truth = as_stacks(prediction, truth)
+    prediction, truth = _polarized(prediction, truth, threshold)
+    for index, label in enumerate(truth):
+        if not label.any():
+            place = f"[{index}]" if len(truth) > 1 else ""
+            raise ValueError(f"truth{place}: holds no cell; only pixels that are cell in the truth are compared: leave "
+                             "such a slice out")
     cells = [ndimage.label(label)[0] for label in truth]
     for theta in as_thresholds(threshold):
         found = [segments(probability, theta) for probability in prediction]

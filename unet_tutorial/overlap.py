@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from unet_tutorial.checks import as_cells
+from unet_tutorial.segments import gather, shapes
 
 
 def contingency(segmentation, truth):
@@ -25,6 +26,11 @@ def contingency(segmentation, truth):
     ------
     ValueError
         Not ids, shapes differ, an id is greater than the number of pixels, or the truth holds no cell.
+
+    Warns
+    -----
+    UserWarning
+        A map of ids is probably a mask: uint8 with 255 and grey edges.
     """
     segmentation, truth = _as_ids(segmentation, "segmentation"), _as_ids(truth, "truth")
     _same_id_shape(segmentation, truth, "segmentation")
@@ -46,8 +52,9 @@ def seg_score(prediction_ids, truth_ids):
 
     Parameters
     ----------
-    prediction_ids, truth_ids : (H, W) or (N, H, W) int arrays
-        Instance ids, 0 = background. In a stack the ids of each slice stand for themselves.
+    prediction_ids, truth_ids : (H, W) or (N, H, W) int arrays, or lists of N (H, W) int arrays
+        Instance ids, 0 = background. In a stack the ids of each slice stand for themselves. Slices in a list may differ
+        in size.
 
     Returns
     -------
@@ -58,6 +65,11 @@ def seg_score(prediction_ids, truth_ids):
     ------
     ValueError
         Not ids, shapes differ, an id is greater than the number of pixels of a slice, or the truth holds no cell.
+
+    Warns
+    -----
+    UserWarning
+        As `contingency`.
 
     References
     ----------
@@ -76,8 +88,8 @@ def merged_cells(prediction_ids, truth_ids):
     """Number of true cells that share their segment with another true cell.
 
     The segment of a true cell is the one that covers more than half of its pixels; a cell without one is not merged. A
-    segment that swallows three cells counts 3. Parameters and errors are those of `seg_score`, but a truth without
-    cells has 0 merged ones.
+    segment that swallows three cells counts 3. Parameters, errors and warnings are those of `seg_score`, but a truth
+    without cells has 0 merged ones.
     """
     merged = 0
     for match, *_ in _matches(prediction_ids, truth_ids):
@@ -92,14 +104,15 @@ def _matches(prediction_ids, truth_ids):
     The id of the segment that covers more than half of the cell, the pixels they share (0 and 0 if there is no such
     segment), and the sizes of both.
     """
-    prediction_ids, truth_ids = np.asarray(prediction_ids), np.asarray(truth_ids)
+    prediction_ids, truth_ids = gather(prediction_ids, "prediction_ids"), gather(truth_ids, "truth_ids")
     _same_id_shape(prediction_ids, truth_ids, "prediction_ids")
-    if truth_ids.ndim < 3:
+    if not isinstance(truth_ids, list) and truth_ids.ndim < 3:
         prediction_ids, truth_ids = prediction_ids[None], truth_ids[None]
     if len(truth_ids) == 0:
         raise ValueError(f"truth_ids of shape {truth_ids.shape}: holds no slice")
-    for found, cells in zip(prediction_ids, truth_ids):
-        found, cells = _as_ids(found, "prediction_ids"), _as_ids(cells, "truth_ids")
+    for index, (found, cells) in enumerate(zip(prediction_ids, truth_ids)):
+        place = f"[{index}]" if len(truth_ids) > 1 else ""
+        found, cells = _as_ids(found, f"prediction_ids{place}"), _as_ids(cells, f"truth_ids{place}")
         table = _table(found.ravel(), cells.ravel(), (int(found.max()) + 1, int(cells.max()) + 1))
         sizes_found, sizes_true = table.sum(axis=1), table.sum(axis=0)
         pairs = table.tocoo()
@@ -123,5 +136,5 @@ def _as_ids(ids, name):
 
 
 def _same_id_shape(prediction, truth, name):
-    if prediction.shape != truth.shape:
-        raise ValueError(f"{name} of shape {prediction.shape} and truth of shape {truth.shape}: must be equal")
+    if shapes(prediction) != shapes(truth):
+        raise ValueError(f"{name} of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal")

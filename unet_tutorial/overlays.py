@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import hsv_to_rgb, to_rgb
 from scipy import ndimage
 
-from .checks import as_cells, as_image, as_label, as_positive, as_size, same_shape
+from .checks import as_cells, as_image, as_label, as_positive, as_size, same_shape, within_one
 from .style import COLOURS
 
 GOLDEN = 0.6180339887  # turns of the colour wheel from one id to the next: neighbouring ids get distant hues
@@ -16,13 +16,6 @@ def as_grey(image, name="image"):
     if image.shape[2:] == (1,):
         image = image[..., 0]
     return within_one(as_image(image, name, grey=True), name)
-
-
-def within_one(values, name):
-    """Return `values`, or raise ValueError unless all are in 0..1."""
-    if values.min() < 0 or values.max() > 1:
-        raise ValueError(f"{name}: holds values from {values.min():g} to {values.max():g}; must be in 0..1")
-    return values
 
 
 def paint_cells(cells):

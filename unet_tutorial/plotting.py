@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from .charts import curves, dots
-from .checks import as_image, as_label, as_positive, as_size, same_shape
+from .checks import as_image, as_label, as_positive, as_size, same_shape, within_one
 from .drawing import cover, draw_unet
-from .overlays import as_grey, blend, mark_errors, paint_cells, within_one
+from .overlays import as_grey, blend, mark_errors, paint_cells
 from .style import COLOURS, PANEL, WIDTH, save_figure, use_style
 
 __all__ = ["COLOURS", "blend", "confusion_overlay", "cover", "curves", "displacement_grid", "dots", "draw_unet",

@@ -1,6 +1,7 @@
 """The small network that comes with the package: trained on real slices by the experiment `small`."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def small_unet(input_shape=(None, None, 1)):
     Returns
     -------
     keras.Model
-        Maps (N, H, W, 1) grey values in 0..1 to (N, H - 88, W - 88, 2) logits, for legal sides.
+        Maps (N, H, W, 1) grey values in 0..1 to (N, H - 88, W - 88, 2) logits, for legal sides. Called directly, it
+        checks nothing; `tiling.predict_tiled` refuses other grey values.
     """
     model = build_unet(input_shape, base_filters=8, depth=3)
     load_weights(model, SMALL)
@@ -36,13 +38,23 @@ def small_unet(input_shape=(None, None, 1)):
 def load_weights(model, path):
     """Take the weights of an .npz file, by the names of their layers.
 
+    Parameters
+    ----------
+    model : keras.Model
+        Its weights are set in place.
+    path : str or Path
+        Of a file of weights, or of a checkpoint of `training.train`. Of a checkpoint the weights alone are taken, by
+        their order, to predict with; to go on training, hand the checkpoint to `train`.
+
     Raises
     ------
     ValueError
         The file does not hold exactly the weights of this model.
     """
-    with np.load(path, allow_pickle=False) as saved:
+    with np.load(os.path.expanduser(path), allow_pickle=False) as saved:
         arrays = {name: saved[name] for name in saved.files}
+    if "story" in arrays:
+        arrays = _of_checkpoint(arrays, model)
     wanted = {weight.path: tuple(weight.shape) for weight in model.weights}
     found = {name: array.shape for name, array in arrays.items()}
     if wanted != found:
@@ -51,6 +63,15 @@ def load_weights(model, path):
                          f"file, {wanted.get(names[0])} in the model")
     for weight in model.weights:
         weight.assign(arrays[weight.path])
+
+
+def _of_checkpoint(arrays, model):
+    """The weights in a training checkpoint, under the names that the model has for them."""
+    states = sorted((name for name in arrays if name.startswith("model/")), key=lambda name: int(name.split("/")[1]))
+    weights = [arrays[name] for name in states if arrays[name].dtype.kind == "f"]  # not the counters of drop-out
+    names = [weight.path for weight in model.weights]
+    more = [f"weight {index}" for index in range(len(names), len(weights))]
+    return dict(zip(names + more, weights))
 
 
 def digest(arrays):

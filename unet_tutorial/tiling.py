@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.ndimage
-from tqdm import tqdm
 
 from . import geometry
+from ._progress import tqdm
 from ._tensorflow import keras, tf
-from .checks import as_image, as_size
+from .checks import as_grey_values, as_size, shape_cure, trusted
 from .model import unet_depth, unet_padding
 
 OPEN_OUTPUT = 388  # px that one tile of a net with open sides predicts: the output of the paper's tile
@@ -74,7 +74,7 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
         padding, it is mirrored at the bottom and on the right up to a multiple of 2 ** depth, and tiles overlap: each
         gives only those pixels that the zeros around it do not reach, unless the image itself ends there.
     image : (H, W) or (H, W, C) float array
-        Grey values in 0..1, as many channels as the model takes.
+        Grey values in 0..1 (up to 1e-6 outside is taken for rounding), as many channels as the model takes.
     batch_size : int
         Tiles predicted at once.
     tile : int or (int, int), optional
@@ -95,8 +95,8 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     Raises
     ------
     ValueError
-        The model is not one of `build_unet`, the image does not suit it, the tile is not legal or too small to be laid
-        in phase, or the stride leaves gaps.
+        The model is not one of `build_unet`, the image does not suit it or has values outside 0..1, the tile is not
+        legal or too small to be laid in phase, or the stride leaves gaps.
 
     References
     ----------
@@ -267,7 +267,9 @@ def _predict_turned(model, image, angle, options):
     height, width = image.shape[:2]
     cosine, sine = (abs(function(math.radians(angle))) for function in (math.cos, math.sin))
     canvas = math.ceil(height * cosine + width * sine), math.ceil(height * sine + width * cosine)
-    predicted = predict_tiled(model, _turn(image, angle, canvas, order=3), **options)
+    turned = _turn(image, angle, canvas, order=3)
+    with trusted():  # the spline goes a little outside 0..1
+        predicted = predict_tiled(model, turned, **options)
     return _turn(predicted, -angle, (height, width), order=1)
 
 
@@ -288,10 +290,10 @@ def _mirrored(side, before, after):
 
 def _with_channels(image, channels):
     """Check an image against the number of channels that a model takes; return it as (H, W, C)."""
-    image = as_image(image)
+    image = as_grey_values(image)
     found = 1 if image.ndim == 2 else image.shape[2]
     if found != channels:
-        rule = ("RGB where grey is expected; take one channel or the mean over channels" if channels == 1
-                else f"the model takes {channels} channels")
-        raise ValueError(f"image of shape {image.shape}: {rule}")
+        cure = shape_cure(image.shape) if channels == 1 else "; of RGBA take image[..., :3]" if found == 4 else ""
+        raise ValueError(f"image of shape {image.shape}: the model takes {channels} "
+                         f"{'channel' if channels == 1 else 'channels'}, (H, W, {channels}){cure}")
     return image.reshape(*image.shape[:2], channels)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import time
@@ -9,11 +10,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
+from scipy import ndimage
 
 from . import augmentation, geometry, losses, strategies
+from ._progress import tqdm
 from ._tensorflow import keras, tf
-from .checks import as_cells, as_image, as_positive, as_size, same_shape
+from .checks import (as_cells, as_grey_values, as_positive, as_size, as_slices, one_id_for_all, same_shape, spelled,
+                     trusted, warn)
 from .model import unet_depth, unet_padding
 
 
@@ -81,12 +84,12 @@ class TileBatches:
 
     Parameters
     ----------
-    images : (N, H, W) float array
-        Grey values in 0..1.
-    cells : (N, H, W) int array
+    images : (N, H, W) float array, or a list of N (H, W) float arrays
+        Grey values in 0..1 (up to 1e-6 outside is taken for rounding). Slices in a list may differ in size.
+    cells : (N, H, W) int array, or a list of N (H, W) int arrays
         Instance ids or labels; 0 is background. The target is `cells > 0`.
     model : keras.Model
-        From `build_unet`: gives the padding, and the size of the tile where that is fixed.
+        From `build_unet`, with one or two outputs: gives the padding, and the size of the tile where that is fixed.
     batch_size : int
         1 in the paper, which prefers large tiles to large batches.
     tile : int, optional
@@ -104,12 +107,22 @@ class TileBatches:
     images : (B, tile, tile, 1) float32
     labels : (B, out, out) int32
     weights : (B, out, out) float32
+
+    Raises
+    ------
+    ValueError
+        An argument breaks its rule; the numbers or the sizes of images and maps differ; the model has more than two
+        outputs. While iterating: `weigh` gave weights of another shape, negative or not finite ones.
+
+    Warns
+    -----
+    UserWarning
+        Of each map of `cells` that is probably a mask and not a map of ids: a uint8 map with 255 and grey edges; or one
+        id alone on several pieces, where `weigh` gives other weights once each piece has an id of its own.
     """
 
     def __init__(self, images, cells, model, batch_size=1, tile=None, seed=0, augment=None, weigh=None):
-        images, cells = np.asarray(images), np.asarray(cells)
-        if images.ndim != 3 or not len(images):
-            raise ValueError(f"images of shape {images.shape}: must be (N, H, W) with at least one slice")
+        images, cells = as_slices(images, "images"), as_slices(cells, "cells")
         if len(images) != len(cells):
             raise ValueError(f"{len(images)} images and {len(cells)} maps of cells: one map for each image")
         if len({*model.input_shape[1:3], tile} - {None}) != 1:
@@ -118,23 +131,33 @@ class TileBatches:
         tile = next(side for side in (*model.input_shape[1:3], tile) if side is not None)
         self.tile = as_size(tile, "tile")
         self.out = geometry.output_size(self.tile, unet_depth(model), unet_padding(model))
+        if model.output_shape[-1] > 2:
+            raise ValueError(f"model with {model.output_shape[-1]} outputs: TileBatches makes labels of 0 and 1, so "
+                             "the other classes would never be learnt; take build_unet(classes=2), or give `train` batches "
+                             "of your own")
         self.margin = (self.tile - self.out) // 2
         self.batch_size = as_size(batch_size, "batch_size")
         self.augment, self.weigh = augment, weigh
         self.rng = np.random.default_rng(as_size(seed, "seed", minimum=0))
         self._pairs = []
-        for image, ids in zip(images, cells):
-            image, ids = as_image(image, grey=True), as_cells(ids)
-            same_shape(image, ids, ("image", "cells"))
+        for index, (image, ids) in enumerate(zip(images, cells)):
+            names = f"images[{index}]", f"cells[{index}]"
+            image, ids = as_grey_values(image, names[0], grey=True), as_cells(ids, names[1])
+            same_shape(image, ids, names)
             missing = [max(0, self.out - side) for side in image.shape]
             padding = tuple((self.margin + m // 2, self.margin + m - m // 2) for m in missing)
             self._pairs.append((np.pad(image, padding, "reflect"), np.pad(ids, padding, "reflect")))
+            if weigh and one_id_for_all(ids) and self._would_tell_apart(self._pairs[-1][1]):
+                warn(f"{names[1]}: holds one id for several pieces, which `weigh` would tell apart by their ids; it is "
+                     "probably a label, and the border term is then 0 everywhere: number the cells with "
+                     f"scipy.ndimage.label({names[1]})[0]")
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        tiles = [self._tile() for _ in range(self.batch_size)]
+        with trusted():
+            tiles = [self._tile() for _ in range(self.batch_size)]
         images, labels, weights = (np.stack(parts) for parts in zip(*tiles))
         return images[..., None], labels, weights
 
@@ -147,8 +170,32 @@ class TileBatches:
             image, ids = augmentation.augment(image, ids, self.rng, **self.augment)
         inner = np.s_[self.margin:self.margin + self.out, self.margin:self.margin + self.out]
         ids = ids[inner]
-        weights = np.ones(ids.shape, np.float32) if self.weigh is None else self.weigh(ids)
-        return image, (ids > 0).astype(np.int32), weights.astype(np.float32)
+        return image, (ids > 0).astype(np.int32), self._weights(ids)
+
+    def _weights(self, ids):
+        if self.weigh is None:
+            return np.ones(ids.shape, np.float32)
+        weights = np.asarray(self.weigh(ids)).astype(np.float32)
+        if weights.shape != ids.shape:
+            raise ValueError(f"weigh: gave weights of shape {weights.shape} for ids of shape {ids.shape}; must be one "
+                             "for each pixel")
+        wrong = ~(np.isfinite(weights) & (weights >= 0))
+        if wrong.any():
+            raise ValueError(f"weigh: gave {int(wrong.sum())} weights that are negative, NaN or infinite, first "
+                             f"{weights[wrong][0]}; must be finite and >= 0")
+        return weights
+
+    def _would_tell_apart(self, ids):
+        """Whether `weigh` gives some tile of a map other weights once each piece has an id of its own."""
+        ids = ids[tuple(slice(self.margin, side - self.margin) for side in ids.shape)]
+        pieces = ndimage.label(ids > 0, np.ones((3, 3)))[0]
+        places = ([*range(0, side - self.out, self.out), side - self.out] for side in ids.shape)
+        with trusted(), contextlib.suppress(Exception):  # what takes labels only refuses the pieces
+            for row, column in itertools.product(*places):
+                window = np.s_[row:row + self.out, column:column + self.out]
+                if not np.allclose(self.weigh(ids[window]), self.weigh(pieces[window]), equal_nan=True):
+                    return True
+        return False
 
 
 @dataclasses.dataclass
@@ -185,7 +232,9 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         From (labels, outputs, weights) to a scalar; `losses.weighted_cross_entropy` unless given.
     checkpoint : str or Path, optional
         An .npz file with weights, optimizer, history and the state of the batches' generator, replaced as a whole, so
-        that a killed run loses at most `every` seconds. Resuming gives the same numbers as a run that never stopped.
+        that a killed run loses at most `every` seconds. Resuming gives the same numbers as a run that never stopped. It
+        keeps the learning rate that the run began with: hand in an optimizer with that rate. A rate that was lowered
+        meanwhile, on a plateau, goes on; one that is computed from the step is the optimizer's own.
     every : float
         Seconds between two checkpoints.
     watch : callable, optional
@@ -211,22 +260,28 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     Raises
     ------
     ValueError
-        The checkpoint cannot be read, or is not one of this model, optimizer and identity; or the machines of a strategy
-        found different checkpoints.
+        The checkpoint cannot be read, or is not one of this model, optimizer and identity, or its run began with
+        another learning rate; or the machines of a strategy found different checkpoints.
     FloatingPointError
-        The loss is no longer finite: names the step and suggests a lower learning rate.
+        The loss is no longer finite: names the step, and the batch if that is to blame. The weights in memory are lost.
+
+    Warns
+    -----
+    UserWarning
+        The checkpoint is of an earlier version, which did not keep the first rate, and goes on with another rate than
+        the optimizer's.
     """
     steps = as_size(steps, "steps", minimum=0)
     optimizer = optimizer or paper_optimizer()
     loss = loss or losses.weighted_cross_entropy
     with strategy.scope() if strategy else contextlib.nullcontext():
         optimizer.build(model.trainable_variables)
-    history = History()
+    history, first_rate = History(), _first_rate(optimizer)
     if checkpoint:
-        checkpoint = Path(checkpoint)
+        checkpoint = Path(os.path.expanduser(checkpoint))
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if checkpoint.exists():
-            history = _load(checkpoint, model, optimizer, batches, identity)
+            history, first_rate = _load(checkpoint, model, optimizer, batches, identity)
     if not strategies.agree(strategy, history.steps):
         raise ValueError(f"checkpoint {checkpoint}: has made {history.steps} steps here and others elsewhere; all "
                          "machines must see one folder")
@@ -244,11 +299,10 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
     hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
     with tqdm(total=steps, initial=history.steps, disable=hidden, unit="step") as bar:
         while history.steps < steps and not (stop and stop(history)):
-            value = float(step(*strategies.share(strategy, next(batches))))
+            batch = next(batches)
+            value = float(step(*strategies.share(strategy, batch)))
             if not np.isfinite(value):
-                without = f", without {checkpoint}" if checkpoint else ""
-                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: the training diverged; start "
-                                         f"again with a lower learning rate{without}")
+                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: {_end(batch, checkpoint)}")
             history.losses.append(value)
             if watch and history.steps % watch_every == 0:
                 history.watched.append((history.steps, watch(model, history.steps)))
@@ -257,11 +311,33 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
             now = time.monotonic()
             history.seconds, before = history.seconds + now - before, now
             if writes and now - saved > every:
-                _save(checkpoint, model, optimizer, batches, history, identity)
+                _save(checkpoint, model, optimizer, batches, history, identity, first_rate)
                 saved = before = time.monotonic()
     if writes:
-        _save(checkpoint, model, optimizer, batches, history, identity)
+        _save(checkpoint, model, optimizer, batches, history, identity, first_rate)
     return history
+
+
+def _end(batch, checkpoint):
+    """Why a loss is not finite, and what to do."""
+    images, _, weights = (np.asarray(array) for array in batch)
+    faults = {"images": ~np.isfinite(images), "weights": ~np.isfinite(weights) | (weights < 0)}
+    for name, wrong in faults.items():
+        if wrong.any():
+            then = f" and go on from {checkpoint}" if checkpoint else ""
+            return (f"the {name} of the batch hold values that are NaN, infinite or, as weights, negative; mend the "
+                    f"batches, build the network again{then}, for its weights in memory are lost")
+    then = f", without {checkpoint} or with its weights (pretrained.load_weights)," if checkpoint else ""
+    return (f"the training diverged, and the weights in memory are lost; build the network again and train it{then} "
+            "with a lower learning rate")
+
+
+def _first_rate(optimizer):
+    """The learning rate of the first step, in float32."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return float(rate(0))
+    return float(optimizer.learning_rate)
 
 
 def _state(model, optimizer):
@@ -270,10 +346,11 @@ def _state(model, optimizer):
             for index, variable in enumerate(owner.variables)}
 
 
-def _save(path, model, optimizer, batches, history, identity=None):
+def _save(path, model, optimizer, batches, history, identity, first_rate):
     arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
     rng = getattr(batches, "rng", None)
-    story = json.dumps(dataclasses.asdict(history) | {"rng": rng and rng.bit_generator.state, "identity": identity},
+    story = json.dumps(dataclasses.asdict(history) | {"rng": rng and rng.bit_generator.state, "identity": identity,
+                                                      "learning_rate": first_rate},
                        default=lambda value: np.asarray(value).tolist())
     partial = path.with_name(path.name + ".partial")
     try:
@@ -284,7 +361,7 @@ def _save(path, model, optimizer, batches, history, identity=None):
         partial.unlink(missing_ok=True)
 
 
-def _load(path, model, optimizer, batches, identity=None):
+def _load(path, model, optimizer, batches, identity):
     variables = _state(model, optimizer)
     try:
         with np.load(path, allow_pickle=False) as saved:
@@ -298,8 +375,23 @@ def _load(path, model, optimizer, batches, identity=None):
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items()}:
         raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
+    first_rate = story.get("learning_rate")
+    _check_rate(path, first_rate, _first_rate(optimizer), next(
+        (float(arrays[name]) for name, variable in variables.items() if variable is optimizer.learning_rate), None))
     for name, variable in variables.items():
         variable.assign(arrays[name])
     if story["rng"] and hasattr(batches, "rng"):
         batches.rng.bit_generator.state = story["rng"]
-    return History(story["losses"], [tuple(entry) for entry in story["watched"]], story["seconds"])
+    return History(story["losses"], [tuple(entry) for entry in story["watched"]], story["seconds"]), first_rate
+
+
+def _check_rate(path, first, given, kept):
+    """Refuse to resume with another first rate; `kept` is the rate in the checkpoint, None if the step gives it."""
+    texts = [rate if rate is None else spelled(np.float32(rate)) for rate in (first, given, kept)]
+    if first is None and kept not in (None, given):
+        warn(f"checkpoint {path}: does not say with which learning rate its run began; it goes on with {texts[2]}, not "
+             f"with the optimizer's {texts[1]}")
+    elif first is not None and given not in (first, kept):
+        raise ValueError(f"checkpoint {path}: its run began with the learning rate {texts[0]}, the optimizer has "
+                         f"{texts[1]}; make the optimizer with {texts[0]}, or name another file "
+                         "(pretrained.load_weights takes the weights of this one)")

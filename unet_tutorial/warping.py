@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from unet_tutorial.segments import as_stacks, as_threshold, segments, thin_borders
+from unet_tutorial.segments import as_stacks, as_threshold, segments, thin_borders, warn_if_reversed
 
 # The eight neighbours of a pixel, counter-clockwise from the east: (row, column) steps. Neighbour k is bit k of a code.
 NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
@@ -55,39 +55,47 @@ def warp(prediction, truth, threshold=0.5, thin=False):
     Returns
     -------
     uint8 array of the shape of `truth`
-        The warped label: as many cells, connected in the same way, as the truth.
+        The warped label: as many cells, connected in the same way, as the truth. A list if the slices differ in size.
 
     Raises
     ------
     ValueError
         Shapes differ, a label is not 0 or 1, a prediction is no probability, or the threshold is out of range.
 
+    Warns
+    -----
+    UserWarning
+        As `metrics.pixel_error`: the polarity of the prediction is probably reversed.
+
     References
     ----------
     Jain et al. 2010 (the measure); Ronneberger et al. 2015, table 1 (its use).
     """
-    return np.stack([warped for warped, _ in _descents(prediction, truth, threshold, thin)]).reshape(np.shape(truth))
+    return _joined([warped for warped, _ in _descents(prediction, truth, threshold, thin)], truth)
 
 
 def warping_errors(prediction, truth, threshold=0.5, thin=False):
     """Pixels where the proposal splits or merges cells, after the truth has been warped onto it.
 
-    Parameters and errors are those of `warp`. A pixel where warped label and proposal still differ is judged by the
-    4-connected cells of the warped label among its eight neighbours. It merges if it is background and its neighbours
-    hold three or more labels (background counts as one), and splits if it is cell and they hold three or more; also if
-    they hold two but would hold more in a window of 41 x 41 pixels once the pixel is set to 0. Everything else is
-    ignored: holes, and cells that are missing or invented.
+    Parameters, errors and warnings are those of `warp`. A pixel where warped label and proposal still differ is judged
+    by the 4-connected cells of the warped label among its eight neighbours. It merges if it is background and its
+    neighbours hold three or more labels (background counts as one), and splits if it is cell and they hold three or
+    more; also if they hold two but would hold more in a window of 41 x 41 pixels once the pixel is set to 0.
+    Everything else is ignored: holes, and cells that are missing or invented.
 
     Returns
     -------
     split, merge : two bool arrays of the shape of `truth`
-        True on the pixels that split a true cell, and on those that merge true cells.
+        True on the pixels that split a true cell, and on those that merge true cells. Lists if the slices differ in
+        size.
     """
-    masks = []
-    for warped, left in _descents(prediction, truth, threshold, thin):
-        masks.append(_judge(warped, left))
-    split, merge = np.stack(masks, axis=1).reshape(2, *np.shape(truth))
+    masks = [_judge(warped, left) for warped, left in _descents(prediction, truth, threshold, thin)]
+    split, merge = (_joined(list(kind), truth) for kind in zip(*masks))
     return split, merge
+
+
+def _joined(slices, truth):
+    return slices if len({one.shape for one in slices}) > 1 else np.stack(slices).reshape(np.shape(truth))
 
 
 def _descents(prediction, truth, threshold, thin):
@@ -96,7 +104,9 @@ def _descents(prediction, truth, threshold, thin):
     if theta == 1:
         raise ValueError("threshold 1.0: leaves a blank proposal, which has no warping error; must be below 1, the "
                          "challenge stops at 0.9 (THRESHOLDS[:-1])")
-    for probability, label in zip(*as_stacks(prediction, truth)):
+    prediction, truth = as_stacks(prediction, truth)
+    warn_if_reversed(prediction, truth, theta)
+    for probability, label in zip(prediction, truth):
         found = segments(probability, theta)
         proposal = (thin_borders(found) if thin else found) > 0
         left = _descend(label, proposal, np.abs(probability.astype(float) - theta))
