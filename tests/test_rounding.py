@@ -69,6 +69,13 @@ def test_the_coarser_type_decides():
     assert agreement([1], [2], 4).startswith("they differ by 1, ")
 
 
+def test_the_bound_is_printed_rounded_up_to_one_digit():
+    one = np.float32(1)
+    for terms in range(1, 500):
+        printed, bound = float(agreement(one, one, terms).split()[-1]), rounding_bound(terms)
+        assert bound <= printed < bound + 1.000001 * 10 ** np.floor(np.log10(bound))
+
+
 @pytest.mark.rounding
 def test_tiles_in_phase_stay_under_it_and_one_phase_off_is_ten_times_over_it():
     net = build_unet((108, 108, 1), base_filters=8, depth=2)

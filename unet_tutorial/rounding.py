@@ -117,7 +117,8 @@ def agreement(found, expected, terms, scale=None, dtype=None):
     Returns
     -------
     str
-        "largest difference < BOUND" where rounding explains it; the difference and the bound where it does not.
+        "largest difference < BOUND" where rounding explains it; the difference and the bound where it does not. The
+        bound is rounded up to one digit.
 
     Examples
     --------
@@ -127,7 +128,9 @@ def agreement(found, expected, terms, scale=None, dtype=None):
     'they differ by 1, rounding allows 9e-06'
     """
     apart, bound = largest_difference(found, expected), _bound(found, expected, terms, scale, dtype)
-    return f"largest difference < {bound:.0e}" if _within(apart, bound) else f"they differ by {apart:.2g}, rounding allows {bound:.0e}"
+    if _within(apart, bound):
+        return f"largest difference < {_rounded_up(bound)}"
+    return f"they differ by {apart:.2g}, rounding allows {_rounded_up(bound)}"
 
 
 def assert_agree(found, expected, terms, scale=None, dtype=None):
@@ -142,6 +145,12 @@ def assert_agree(found, expected, terms, scale=None, dtype=None):
     apart, bound = largest_difference(found, expected), _bound(found, expected, terms, scale, dtype)
     if not _within(apart, bound):
         raise AssertionError(f"the arrays differ by {apart:.3g}, rounding of {terms} terms allows {bound:.1e}")
+
+
+def _rounded_up(bound):
+    """One digit, never less than the bound: what is printed must be true."""
+    text = f"{bound:.0e}"
+    return text if float(text) >= bound else f"{bound + 0.5 * 10 ** math.floor(math.log10(bound)):.0e}"
 
 
 def _within(apart, bound):
