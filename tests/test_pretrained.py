@@ -33,9 +33,11 @@ def test_the_file_is_small_and_holds_float32_arrays_only():
 def test_it_finds_membranes_that_it_has_never_seen(net):
     images, labels, *_ = datasets.synthetic_em(1, size=256)
     probability = predict_tiled(net, images[0])[..., 1]
+    training.set_seed(1)
     untrained = predict_tiled(build_unet((None, None, 1), base_filters=8, depth=3), images[0])[..., 1]
     trained = metrics.best_threshold(metrics.v_rand, probability, labels[0], thin=True)[1]
-    assert trained > 0.5 and trained > metrics.best_threshold(metrics.v_rand, untrained, labels[0], thin=True)[1] + 0.3
+    # 0.988; untrained nets of seeds 1 to 5 score 0.19 to 0.38
+    assert trained > 0.9 and trained > metrics.best_threshold(metrics.v_rand, untrained, labels[0], thin=True)[1] + 0.3
 
 
 @pytest.mark.rounding

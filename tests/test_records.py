@@ -146,3 +146,8 @@ def test_the_page_says_what_sets_a_run_apart():
     assert evidence.differences("augmentation/none") == "augment none"
     assert evidence.differences("initialization/small") == "initializer normal 0.01"
     assert evidence.differences("momentum/high") == "optimizer sgd, learning_rate 0.003, momentum 0.99"
+
+
+def test_the_history_of_the_runs_names_every_experiment():
+    history = (records.FOLDER.parent.parent / "book/history.md").read_text(encoding="utf-8")
+    assert [name for name in recipes.EXPERIMENTS if f"`{name}`" not in history] == []

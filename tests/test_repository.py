@@ -484,7 +484,7 @@ def test_imports_follow_the_data_and_never_go_back():
              "phase_contrast", "datasets",
              "augmentation", "losses", "geometry", "model", "pretrained", "strategies", "training", "cluster", "tiling",
              "segments", "overlap", "warping", "metrics", "style", "overlays", "charts", "blueprint", "drawing",
-             "plotting", "evaluation", "recipes", "records", "experiments"]
+             "plotting", "evaluation", "examination", "recipes", "records", "experiments"]
     modules = {path.stem: path for path in (ROOT / "unet_tutorial").glob("*.py")}
     assert set(modules) == set(order)
     for name, path in modules.items():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from unet_tutorial import tiling
+from unet_tutorial.experiments import working_precision
 from unet_tutorial.model import build_unet, resize_unet
 from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
 from unet_tutorial.tiling import mirror_pad, predict_flipped, predict_rotated, predict_tiled
@@ -229,8 +230,8 @@ def test_one_trace_serves_all_tiles_images_and_batches():
     for options in ({}, dict(batch_size=3), dict(tile=32), dict(tile=(32, 28), stride=2)):
         for shape in ((30, 23), (9, 40)):
             image = picture(*shape)
-            np.testing.assert_allclose(predict_tiled(model, image, **options)[:8, :8], softmax(whole(
-                model, image, 1))[:8, :8], atol=1e-5)
+            expected = softmax(whole(model, image, 1))
+            assert_agree(predict_tiled(model, image, **options), expected, longest_sum(model))
             before = len(traces)
             predict_tiled(model, image, **options)
             predict_flipped(model, image, **options)
@@ -259,44 +260,44 @@ def test_new_weights_are_seen_however_they_were_set(tmp_path):
         before = len(traces)
         seen.append(predict_tiled(model, image))
         assert len(traces) == before
-        np.testing.assert_allclose(seen[-1], softmax(whole(model, image, 1)), atol=1e-5)
+        assert_agree(seen[-1], softmax(whole(model, image, 1)), longest_sum(model))
         assert np.abs(seen[-1] - seen[-2]).max() > 1e-3
-    np.testing.assert_allclose(seen[-1], predict_tiled(other, image), atol=1e-6)
-    model.save(tmp_path / "net.keras")  # what is kept for the next prediction does not go into the file
+    assert_agree(seen[-1], predict_tiled(other, image), longest_sum(model))
+    other.save(tmp_path / "net.keras")  # what is kept for the next prediction does not go into the file
     loaded = tiling.keras.saving.load_model(tmp_path / "net.keras")
-    np.testing.assert_allclose(predict_tiled(loaded, image), seen[-1], atol=1e-6)
+    assert_agree(predict_tiled(loaded, image), seen[-1], longest_sum(model))
 
 
 def test_a_layer_that_was_changed_is_traced_again():
     model, image = lively((24, 24, 1), 1), picture(11, 20)
     seen = [predict_tiled(model, image)]
     for layer, name, value in (("contract1_conv2", "activation", np.tanh), ("output", "activation", "sigmoid"),
-                               ("expand1_conv1", "dtype_policy", "mixed_bfloat16"),
-                               ("expand1_conv1", "dtype_policy", "float32"),
                                ("contract1_conv1", "use_bias", False)):
         if name == "activation":
             value = tiling.keras.activations.get(getattr(value, "__name__", value))
         setattr(model.get_layer(layer), name, value)
         seen.append(predict_tiled(model, image))
         expected = whole(model, image, 1)
-        np.testing.assert_allclose(seen[-1], expected if len(seen) > 2 else softmax(expected), atol=1e-5)
-        assert np.abs(seen[-1] - seen[-2]).max() > 1e-4, (layer, name)
+        assert_agree(seen[-1], expected if len(seen) > 2 else softmax(expected), longest_sum(model))
+        assert np.abs(seen[-1] - seen[-2]).max() > 1e-3, (layer, name)
 
 
 def test_a_precision_policy_holds_for_the_nets_made_under_it():
-    mixed, image = tiling.keras.config, picture(11, 20)
-    single = lively((24, 24, 1), 1)
+    if working_precision("bfloat16") == "float32":
+        pytest.skip("this processor has no convolutions in bfloat16")
+    image, single = picture(11, 20), lively((24, 24, 1), 1)
     before = predict_tiled(single, image)
-    mixed.set_dtype_policy("mixed_bfloat16")
+    tiling.keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         half = lively((24, 24, 1), 1)
         np.testing.assert_array_equal(predict_tiled(single, image), before)
-        np.testing.assert_allclose(predict_tiled(lively((24, 24, 1), 1, seed=0), image), predict_tiled(half, image))
+        under_it = predict_tiled(half, image)
     finally:
-        mixed.set_dtype_policy("float32")
-    again = predict_tiled(half, image)
-    assert again.dtype == np.float32 and 1e-5 < np.abs(again - before).max() < 0.05
-    np.testing.assert_array_equal(predict_tiled(single, image), before)
+        tiling.keras.config.set_dtype_policy("float32")
+    assert under_it.dtype == np.float32 and 1e-5 < np.abs(under_it - before).max() < 0.05
+    np.testing.assert_array_equal(predict_tiled(half, image), under_it)
+    single.get_layer("bottom_conv1").dtype_policy = "mixed_bfloat16"
+    assert np.abs(predict_tiled(single, image) - before).max() > 1e-5
 
 
 @pytest.mark.parametrize("sides, tile", [((24, 24), None), ((24, 24), 32), ((None, None), None)])
