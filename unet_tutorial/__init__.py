@@ -6,4 +6,4 @@ Reference: O. Ronneberger, P. Fischer, T. Brox, "U-Net: Convolutional Networks f
 Segmentation", MICCAI 2015, arXiv:1505.04597.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
