@@ -337,7 +337,7 @@ def _first_rate(optimizer):
     rate = getattr(optimizer, "_learning_rate", None)
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
         return float(rate(0))
-    return float(optimizer.learning_rate)
+    return float(np.asarray(optimizer.learning_rate))  # under a strategy a variable is no number, but an array
 
 
 def _state(model, optimizer):
