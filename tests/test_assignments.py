@@ -86,20 +86,32 @@ def solution(built, tmp_path_factory):
     return of
 
 
-def graded(solution, name, patch):
+@pytest.fixture(scope="session")
+def solved(solution):
+    """A question of a solution, scored once: `solved(name, path of its tests)`."""
+    return functools.cache(lambda name, path: scoring.question(path, dict(solution(name)[1])))
+
+
+def graded(solution, solved, name, patch):
+    """Every question of a patched solution. One whose functions are all the solution's own gives what the solution gives."""
     tests, names = solution(name)
-    names = dict(names)
-    exec(patch, names)
+    patched = dict(names)
+    exec(patch, patched)
+
+    def untouched(path):  # the questions of the capstone share files and a network
+        return name != "capstone" and all(patched.get(one) is names.get(one) for one in scoring.takes(path))
+
     with contextlib.redirect_stdout(io.StringIO()):
-        return scoring.score(tests, names)
+        return [solved(name, path) if untouched(path) else scoring.question(path, patched)
+                for path in sorted(Path(tests).glob("*.py"))]
 
 
 @pytest.mark.parametrize("name, title, patch", submissions("wrong"))
-def test_a_wrong_submission_loses_the_points_of_its_mistake_and_is_told_which(solution, name, title, patch):
+def test_a_wrong_submission_loses_the_points_of_its_mistake_and_is_told_which(solution, solved, name, title, patch):
     _, expected, hint = title.split(" | ")
     expected = {question: float(points) for question, points in
                 (part.split(" -") for part in expected.split(", "))}
-    questions = graded(solution, name, patch)
+    questions = graded(solution, solved, name, patch)
     faults = [fault for question in questions for fault in question.faults]
     lost = {question.name: question.possible - question.points for question in questions
             if question.points < question.possible}
@@ -108,8 +120,8 @@ def test_a_wrong_submission_loses_the_points_of_its_mistake_and_is_told_which(so
 
 
 @pytest.mark.parametrize("name, title, patch", submissions("right"))
-def test_a_right_submission_gets_full_marks_however_it_is_written(solution, name, title, patch):
-    for question in graded(solution, name, patch):
+def test_a_right_submission_gets_full_marks_however_it_is_written(solution, solved, name, title, patch):
+    for question in graded(solution, solved, name, patch):
         assert question.points == question.possible, question.faults
 
 

@@ -1,5 +1,6 @@
 """Runs the test files of an assignment against the functions of a submission."""
 
+import inspect
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,20 +29,30 @@ def score(tests, answers):
     list of Question
         In the order of the questions' names. An exception costs the points of the test that it ends, nothing else.
     """
+    return [question(path, answers) for path in sorted(Path(tests).glob("*.py"))]
+
+
+def question(path, answers):
+    """Score one question, of which `path` is Otter's test file. Parameters and rule are those of `score`."""
     from otter.test_files.exception_test import ExceptionTestFile
 
-    questions = []
-    for path in sorted(Path(tests).glob("*.py")):
-        points = possible = 0
-        faults = []
-        file = ExceptionTestFile.from_file(str(path))
-        for case in file.test_cases:
-            possible += case.points
-            try:
-                case.body.call_func(answers)
-                points += case.points
-            except Exception as error:
-                text = str(error) if type(error).__name__ == "Wrong" else f"{type(error).__name__}: {error}"
-                faults.append(text)
-        questions.append(Question(file.name, points, possible, tuple(faults)))
-    return questions
+    points = possible = 0
+    faults = []
+    file = ExceptionTestFile.from_file(str(path))
+    for case in file.test_cases:
+        possible += case.points
+        try:
+            case.body.call_func(answers)
+            points += case.points
+        except Exception as error:
+            text = str(error) if type(error).__name__ == "Wrong" else f"{type(error).__name__}: {error}"
+            faults.append(text)
+    return Question(file.name, points, possible, tuple(faults))
+
+
+def takes(path):
+    """Names of the answers that the tests of a question take."""
+    from otter.test_files.exception_test import ExceptionTestFile
+
+    return {name for case in ExceptionTestFile.from_file(str(path)).test_cases
+            for name in inspect.signature(case.body.test_func).parameters}
