@@ -1,6 +1,6 @@
 """How long the metrics take on one slice, and how much the contingency table gains over counting pairs.
 
-    python benchmarks/metrics.py
+python benchmarks/metrics.py
 """
 
 import time
@@ -42,11 +42,13 @@ def main():
     noise = np.random.default_rng(0).normal(0, 0.15, truth.shape)
     probability = np.clip(ndimage.gaussian_filter(truth + noise, 1.5), 0, 1)
     print(specimen)
-    for name, call in (("pixel_error", lambda: metrics.pixel_error(probability, truth)),
-                       ("rand_error", lambda: metrics.rand_error(probability, truth)),
-                       ("v_rand", lambda: metrics.v_rand(probability, truth)),
-                       ("v_rand, thinned", lambda: metrics.v_rand(probability, truth, thin=True)),
-                       ("warping_error", lambda: metrics.warping_error(probability, truth))):
+    for name, call in (
+        ("pixel_error", lambda: metrics.pixel_error(probability, truth)),
+        ("rand_error", lambda: metrics.rand_error(probability, truth)),
+        ("v_rand", lambda: metrics.v_rand(probability, truth)),
+        ("v_rand, thinned", lambda: metrics.v_rand(probability, truth, thin=True)),
+        ("warping_error", lambda: metrics.warping_error(probability, truth)),
+    ):
         print(f"{name:18} {1000 * seconds(call):8.1f} ms")
     part = np.s_[:96, :96]
     slow = seconds(lambda: pair_counting(probability[part], truth[part]), 1)

@@ -18,8 +18,10 @@ def bare(model, image, tile, margin):
     stride = (tile - 2 * margin) // 16 * 16
     offsets = range(0, max(image.shape[0] - (tile - 2 * margin), 0) + stride, stride)
     padded = mirror_pad(image, ((margin, offsets[-1] + tile - margin - image.shape[0]),) * 2)
-    tiles = [tf.constant(padded[np.newaxis, top:top + tile, left:left + tile, np.newaxis])
-             for top, left in itertools.product(offsets, repeat=2)]
+    tiles = [
+        tf.constant(padded[np.newaxis, top : top + tile, left : left + tile, np.newaxis])
+        for top, left in itertools.product(offsets, repeat=2)
+    ]
     forward = tf.function(lambda tiles: model(tiles, training=False))
     return lambda: [forward(one).numpy() for one in tiles]
 
@@ -47,12 +49,17 @@ def main():
     rng = np.random.default_rng(0)
     slice_512, output_388 = (rng.random((side, side), dtype=np.float32) for side in (512, 388))
     small, paper_like = pretrained.small_unet(), build_unet((572, 572, 1), base_filters=16)
-    for title, model, image, tile, margin in (("512 px slice, the shipped network", small, slice_512, 476, 44),
-                                              ("one tile of 572 px, 16 filters", paper_like, output_388, 572, 92)):
+    for title, model, image, tile, margin in (
+        ("512 px slice, the shipped network", small, slice_512, 476, 44),
+        ("one tile of 572 px, 16 filters", paper_like, output_388, 572, 92),
+    ):
         alone, predicted = compare((bare(model, image, tile, margin), lambda: predict_tiled(model, image)), REPEATS)
-        anew, = compare((lambda: traced_anew(predict_tiled, model, image),), 3)
-        print(f"{title}: {1e3 * alone:.0f} ms the forward pass alone, predict_tiled {predicted / alone:.2f} times that "
-              f"(median of {REPEATS}), traced anew {anew / alone:.2f} times", flush=True)
+        (anew,) = compare((lambda: traced_anew(predict_tiled, model, image),), 3)
+        print(
+            f"{title}: {1e3 * alone:.0f} ms the forward pass alone, predict_tiled {predicted / alone:.2f} times that "
+            f"(median of {REPEATS}), traced anew {anew / alone:.2f} times",
+            flush=True,
+        )
     for predict in (predict_rotated, predict_flipped):
         once, anew = compare((lambda: predict(small, slice_512), lambda: traced_anew(predict, small, slice_512)), 3)
         print(f"{predict.__name__}, 512 px slice, shipped network: {once:.2f} s, traced anew {anew:.2f} s", flush=True)

@@ -49,8 +49,9 @@ def by_hand():
 
 
 def compiled(model):
-    model.compile(keras.optimizers.SGD(1e-3, momentum=0.99),
-                  keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        keras.optimizers.SGD(1e-3, momentum=0.99), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
     return model
 
 

@@ -46,14 +46,19 @@ def seconds(function, cells):
 
 
 def main():
-    maps = {"126 cells, thin borders": crowded_cells(126, gap=3), "126 cells, wide borders": crowded_cells(126, gap=9),
-            "126 discs, scattered": scattered_discs(126)}
+    maps = {
+        "126 cells, thin borders": crowded_cells(126, gap=3),
+        "126 cells, wide borders": crowded_cells(126, gap=9),
+        "126 discs, scattered": scattered_discs(126),
+    }
     for name, cells in maps.items():
         slow = np.median([seconds(one_transform_a_cell, cells) for _ in range(3)])
         fast = np.median([seconds(border_weight_map, cells) for _ in range(9)])
         error = np.abs(border_weight_map(cells) - one_transform_a_cell(cells)).max()
-        print(f"{name:24s} 512x512: {1e3 * fast:6.1f} ms, one transform a cell {1e3 * slow:7.1f} ms: "
-              f"{slow / fast:4.1f} times faster, differs by {error:.0e}")
+        print(
+            f"{name:24s} 512x512: {1e3 * fast:6.1f} ms, one transform a cell {1e3 * slow:7.1f} ms: "
+            f"{slow / fast:4.1f} times faster, differs by {error:.0e}"
+        )
     few, many = maps["126 cells, thin borders"], crowded_cells(1000, gap=3)
     pairs = [(seconds(border_weight_map, few), seconds(border_weight_map, many)) for _ in range(15)]
     few_time, many_time = np.median(pairs, axis=0)

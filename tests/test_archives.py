@@ -140,9 +140,11 @@ def test_checksums_of_files_and_voxels(tmp_path):
     archives.check_file(tmp_path / "file", right)
     turned = voxels.transpose(0, 2, 1)
     archives.check_voxels(turned, hashlib.sha256(turned.copy().tobytes()).hexdigest(), "stack")
-    for check in (lambda: archives.check_voxels(turned, right, "stack"),
-                  lambda: archives.check_voxels(voxels, right[::-1], "stack"),
-                  lambda: archives.check_file(tmp_path / "file", "0" * 64)):
+    for check in (
+        lambda: archives.check_voxels(turned, right, "stack"),
+        lambda: archives.check_voxels(voxels, right[::-1], "stack"),
+        lambda: archives.check_file(tmp_path / "file", "0" * 64),
+    ):
         with pytest.raises(ValueError, match="(stack|file): sha256 is .*, must be .*delete the file"):
             check()
 
@@ -155,18 +157,26 @@ def test_a_member_is_found_at_the_top_or_in_one_folder(tmp_path, prefix):
     assert [file.name for file in tmp_path.iterdir()] == ["a.zip"]
 
 
-@pytest.mark.parametrize("members, count", [
-    ({"b.tif": b""}, 0), ({"x/y/a.tif": b""}, 0), ({"a_tif": b""}, 0), ({"za.tif": b""}, 0),
-    ({"a.tif": b"", "x/a.tif": b""}, 2), ({"y/a.tif": b"", "x/a.tif": b""}, 2),
-])
+@pytest.mark.parametrize(
+    "members, count",
+    [
+        ({"b.tif": b""}, 0),
+        ({"x/y/a.tif": b""}, 0),
+        ({"a_tif": b""}, 0),
+        ({"za.tif": b""}, 0),
+        ({"a.tif": b"", "x/a.tif": b""}, 2),
+        ({"y/a.tif": b"", "x/a.tif": b""}, 2),
+    ],
+)
 def test_a_member_that_is_missing_or_doubtful_is_refused(tmp_path, members, count):
     path = zipped(tmp_path / "a.zip", **members)
     with pytest.raises(ValueError, match=rf"a\.zip: holds {count} members a\.tif, must hold one"):
         archives.read_member(path, "a.tif")
 
 
-@pytest.mark.parametrize("name", ["../a.tif", "x/../../a.tif", "/a.tif", "..\\a.tif", "\\a.tif", "C:/a.tif", "x/..",
-                                  "C:\\a.tif", ".."])
+@pytest.mark.parametrize(
+    "name", ["../a.tif", "x/../../a.tif", "/a.tif", "..\\a.tif", "\\a.tif", "C:/a.tif", "x/..", "C:\\a.tif", ".."]
+)
 def test_a_path_that_leaves_its_folder_is_refused(tmp_path, name):
     path = zipped(tmp_path / "a.zip", **{"a.tif": b"good", name: b"bad"})
     with pytest.raises(ValueError, match="would leave the folder"):
@@ -205,12 +215,15 @@ def test_a_truncated_tiff_is_refused(keep):
         archives.read_tiff(whole[:keep], "stack", (3, 80, 90))
 
 
-@pytest.mark.parametrize("array, dimensions, message", [
-    (np.ones((3, 8, 8), np.uint8), (3, 8, 9), r"stack of shape \(3, 8, 8\): must be \(3, 8, 9\)"),
-    (np.ones((8, 9), np.uint8), 3, r"stack of shape \(8, 9\): must have 3 axes"),
-    (np.ones((8, 9), np.uint16), 2, "stack of dtype uint16: must be uint8"),
-    (np.ones((8, 9), np.float32), (8, 9), "stack of dtype float32: must be uint8"),
-])
+@pytest.mark.parametrize(
+    "array, dimensions, message",
+    [
+        (np.ones((3, 8, 8), np.uint8), (3, 8, 9), r"stack of shape \(3, 8, 8\): must be \(3, 8, 9\)"),
+        (np.ones((8, 9), np.uint8), 3, r"stack of shape \(8, 9\): must have 3 axes"),
+        (np.ones((8, 9), np.uint16), 2, "stack of dtype uint16: must be uint8"),
+        (np.ones((8, 9), np.float32), (8, 9), "stack of dtype float32: must be uint8"),
+    ],
+)
 def test_another_shape_or_type_is_refused(array, dimensions, message):
     with pytest.raises(ValueError, match=message):
         archives.read_tiff(tiff(array), "stack", dimensions)
@@ -248,12 +261,20 @@ def test_a_tiff_whose_compression_is_not_read_is_complete_and_gets_a_cure(tmp_pa
         pytest.importorskip("imagecodecs")
 
 
-@pytest.mark.parametrize("array, words", [
-    (np.full((8, 9), 7, np.uint32), r"uint32: must be uint8 or uint16; its values fit: save array.astype\(np.uint16\)"),
-    (np.full((8, 9), 7, np.int32), r"int32.*astype\(np.uint16\)"),
-    (np.full((8, 9), 7, np.float32), r"float32.*astype\(np.uint16\)"),
-    (np.full((8, 9), 70000, np.uint32), "its largest value is 70000: renumber ids 1, 2, .* as uint16"),
-    (np.full((8, 9), 0.5, np.float32), "no whole numbers"), (np.full((8, 9), -1, np.int32), "no whole numbers from 0")])
+@pytest.mark.parametrize(
+    "array, words",
+    [
+        (
+            np.full((8, 9), 7, np.uint32),
+            r"uint32: must be uint8 or uint16; its values fit: save array.astype\(np.uint16\)",
+        ),
+        (np.full((8, 9), 7, np.int32), r"int32.*astype\(np.uint16\)"),
+        (np.full((8, 9), 7, np.float32), r"float32.*astype\(np.uint16\)"),
+        (np.full((8, 9), 70000, np.uint32), "its largest value is 70000: renumber ids 1, 2, .* as uint16"),
+        (np.full((8, 9), 0.5, np.float32), "no whole numbers"),
+        (np.full((8, 9), -1, np.int32), "no whole numbers from 0"),
+    ],
+)
 def test_a_tiff_of_ids_in_another_type_gets_a_cure(array, words):
     with pytest.raises(ValueError, match=words):
         archives.read_tiff(tiff(array), "ids", 2, (np.uint8, np.uint16))

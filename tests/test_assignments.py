@@ -28,8 +28,11 @@ def cells(path):
 
 
 def submissions(kind):
-    return [pytest.param(name, title, code, id=f"{name}: {title.split(' | ')[0]}")
-            for name in MASTERS for title, code in cells(SUBMISSIONS / name / f"{kind}.py")]
+    return [
+        pytest.param(name, title, code, id=f"{name}: {title.split(' | ')[0]}")
+        for name in MASTERS
+        for title, code in cells(SUBMISSIONS / name / f"{kind}.py")
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -102,19 +105,23 @@ def graded(solution, solved, name, patch):
         return name != "capstone" and all(patched.get(one) is names.get(one) for one in scoring.takes(path))
 
     with contextlib.redirect_stdout(io.StringIO()):
-        return [solved(name, path) if untouched(path) else scoring.question(path, patched)
-                for path in sorted(Path(tests).glob("*.py"))]
+        return [
+            solved(name, path) if untouched(path) else scoring.question(path, patched)
+            for path in sorted(Path(tests).glob("*.py"))
+        ]
 
 
 @pytest.mark.parametrize("name, title, patch", submissions("wrong"))
 def test_a_wrong_submission_loses_the_points_of_its_mistake_and_is_told_which(solution, solved, name, title, patch):
     _, expected, hint = title.split(" | ")
-    expected = {question: float(points) for question, points in
-                (part.split(" -") for part in expected.split(", "))}
+    expected = {question: float(points) for question, points in (part.split(" -") for part in expected.split(", "))}
     questions = graded(solution, solved, name, patch)
     faults = [fault for question in questions for fault in question.faults]
-    lost = {question.name: question.possible - question.points for question in questions
-            if question.points < question.possible}
+    lost = {
+        question.name: question.possible - question.points
+        for question in questions
+        if question.points < question.possible
+    }
     assert lost == pytest.approx(expected), "\n".join(faults)
     assert any(hint in fault for fault in faults), "\n".join(faults)
 
@@ -164,17 +171,26 @@ def test_a_student_s_notebook_holds_no_solution_and_no_hidden_test(name):
             within = re.sub("^# (BEGIN|END) ", "", cell.source) if cell.source.startswith("# BEGIN") else None
         elif within in ("SOLUTION", "TESTS"):
             kinds.setdefault((within, cell.cell_type), []).append(cell.source)
-    solved = [re.search("BEGIN SOLUTION.*?\n(.*)# END SOLUTION", source, re.S)[1] for source in kinds["SOLUTION", "code"]]
-    secret = {line.strip() for source in [*solved, *kinds["TESTS", "code"], *kinds["SOLUTION", "markdown"]]
-              for line in source.splitlines() if len(line.strip()) > 12}
+    solved = [
+        re.search("BEGIN SOLUTION.*?\n(.*)# END SOLUTION", source, re.S)[1] for source in kinds["SOLUTION", "code"]
+    ]
+    secret = {
+        line.strip()
+        for source in [*solved, *kinds["TESTS", "code"], *kinds["SOLUTION", "markdown"]]
+        for line in source.splitlines()
+        if len(line.strip()) > 12
+    }
     allowed = {"def segment(images):"}
     assert len(secret) > 20 and not (secret - allowed) & lines
 
 
 @pytest.mark.parametrize("name", MASTERS)
 def test_a_student_s_notebook_runs_to_its_first_unsolved_task(name):
-    cells = [cell.source for cell in nbformat.read(assignments.STUDENTS / f"{name}.ipynb", 4).cells
-             if cell.cell_type == "code"]
+    cells = [
+        cell.source
+        for cell in nbformat.read(assignments.STUDENTS / f"{name}.ipynb", 4).cells
+        if cell.cell_type == "code"
+    ]
     names = {"__name__": "__main__"}
     for source in cells:
         if source.startswith("check."):

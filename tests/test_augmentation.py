@@ -5,8 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from unet_tutorial.augmentation import (STRIP, augment, change_grey_values, displacement_field, elastic_deform,
-                                        interpolate_field, warp)
+from unet_tutorial.augmentation import (
+    STRIP,
+    augment,
+    change_grey_values,
+    displacement_field,
+    elastic_deform,
+    interpolate_field,
+    warp,
+)
 from unet_tutorial.rounding import assert_agree, largest_difference, rounding_bound
 
 
@@ -42,8 +49,9 @@ def warp_by_loops(image, field, kernel):
             down, across = y + float(field[0, y, x]), x + float(field[1, y, x])
             for row in range(math.floor(down) - 1, math.floor(down) + 3):
                 for column in range(math.floor(across) - 1, math.floor(across) + 3):
-                    output[y, x] += (image[mirror(row, height), mirror(column, width)]
-                                     * kernel(down - row) * kernel(across - column))
+                    output[y, x] += (
+                        image[mirror(row, height), mirror(column, width)] * kernel(down - row) * kernel(across - column)
+                    )
     return output
 
 
@@ -55,6 +63,7 @@ def spline_by_hand(values, t):
 
 
 # displacement fields
+
 
 def test_field_has_its_shape_and_defaults():
     field = displacement_field((40, 50), rng())
@@ -128,20 +137,37 @@ def test_nodes_are_gaussian_with_the_given_deviation():
     assert np.abs(correlation - np.eye(18)).max() < 0.12
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"shape": (0, 5)}, "^height or width 0"), ({"shape": (5, 2.0)}, "^height or width 2.0"),
-    ({"shape": (5, 5, 3)}, r"shape \(5, 5, 3\): must be \(H, W\)"), ({"shape": 5}, "shape 5: must be"),
-    ({"rng": 0}, "rng 0: must be a numpy.random.Generator"), ({"rng": np.random}, "must be a numpy.random.Generator"),
-    ({"grid": 1}, "grid 1: must be a whole number of at least 2"), ({"grid": 3.0}, "^grid 3.0"),
-    ({"sigma": -1}, "sigma -1: must be a finite number >= 0"), ({"sigma": np.nan}, "^sigma nan"),
-    ({"sigma": np.inf}, "^sigma inf")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"shape": (0, 5)}, "^height or width 0"),
+        ({"shape": (5, 2.0)}, "^height or width 2.0"),
+        ({"shape": (5, 5, 3)}, r"shape \(5, 5, 3\): must be \(H, W\)"),
+        ({"shape": 5}, "shape 5: must be"),
+        ({"rng": 0}, "rng 0: must be a numpy.random.Generator"),
+        ({"rng": np.random}, "must be a numpy.random.Generator"),
+        ({"grid": 1}, "grid 1: must be a whole number of at least 2"),
+        ({"grid": 3.0}, "^grid 3.0"),
+        ({"sigma": -1}, "sigma -1: must be a finite number >= 0"),
+        ({"sigma": np.nan}, "^sigma nan"),
+        ({"sigma": np.inf}, "^sigma inf"),
+    ],
+)
 def test_bad_arguments_of_a_field_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         displacement_field(**{"shape": (5, 5), "rng": rng(), **arguments})
 
 
-@pytest.mark.parametrize("vectors", [np.zeros((3, 3)), np.zeros((3, 3, 3)), np.zeros((2, 1, 3)), np.zeros((2, 3, 1)),
-                                     np.where(np.arange(18).reshape(2, 3, 3) == 7, np.nan, 0)])
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        np.zeros((3, 3)),
+        np.zeros((3, 3, 3)),
+        np.zeros((2, 1, 3)),
+        np.zeros((2, 3, 1)),
+        np.where(np.arange(18).reshape(2, 3, 3) == 7, np.nan, 0),
+    ],
+)
 def test_bad_vectors_are_refused(vectors):
     shape = str(vectors.shape).replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(ValueError, match=f"vectors of shape {shape}: must be finite and"):
@@ -149,6 +175,7 @@ def test_bad_vectors_are_refused(vectors):
 
 
 # warping
+
 
 @pytest.mark.rounding
 @pytest.mark.parametrize("order, kernel", [(1, hat), (3, keys)])
@@ -180,8 +207,10 @@ def test_nearest_warp_is_its_definition(spread):
         field = generator.normal(0, spread, (2, *shape))
         found = warp(cells, field, order=0)
         for y, x in np.ndindex(shape):
-            row, column = (mirror(round(float(place)), size) for place, size in
-                           zip((y + field[0, y, x], x + field[1, y, x]), shape))
+            row, column = (
+                mirror(round(float(place)), size)
+                for place, size in zip((y + field[0, y, x], x + field[1, y, x]), shape)
+            )
             assert found[y, x] == cells[row, column]
 
 
@@ -200,7 +229,7 @@ def test_whole_numbers_shift_exactly_and_mirror_without_the_edge(order, down, ac
     image = rng().random((STRIP + 4, 7), dtype=np.float32)
     field = np.stack([np.full(image.shape, float(down)), np.full(image.shape, float(across))])
     around = np.pad(image, 40, mode="reflect")
-    expected = around[40 + down:40 + down + image.shape[0], 40 + across:40 + across + 7]
+    expected = around[40 + down : 40 + down + image.shape[0], 40 + across : 40 + across + 7]
     np.testing.assert_array_equal(warp(image, field, order), expected)
 
 
@@ -254,25 +283,30 @@ def test_nearest_keeps_the_type_and_makes_no_new_value(dtype):
     assert warped.dtype == dtype and np.isin(warped, cells).all()
 
 
-@pytest.mark.parametrize("image, field, order, message", [
-    (np.zeros((4, 5)), np.zeros((2, 4, 5)), 2, "order 2: must be 0"),
-    (np.zeros((4, 5)), np.zeros((2, 4, 5)), 1.0, "^order 1.0"),
-    (np.zeros((4, 5)), np.zeros((2, 5, 4)), 1, r"field of shape \(2, 5, 4\).*image of shape \(4, 5\)"),
-    (np.zeros((4, 5)), np.zeros((4, 5)), 0, r"field of shape \(4, 5\)"),
-    (np.zeros((4, 5)), np.zeros((2, 4, 5), int), 3, "field.*int64.*float"),
-    (np.zeros((4, 5)), np.where(np.arange(40).reshape(2, 4, 5) == 7, np.nan, 0), 3, "field.*finite"),
-    (np.zeros((4, 5), np.uint8), np.zeros((2, 4, 5)), 3, "image of dtype uint8.*255"),
-    (np.full((4, 5), np.nan), np.zeros((2, 4, 5)), 1, "image: holds 20 values that are NaN"),
-    (np.zeros(5, int), np.zeros((2, 5)), 0, r"image of shape \(5,\)"),
-    (np.zeros((2, 3, 4, 5), int), np.zeros((2, 2, 3)), 0, r"image of shape \(2, 3, 4, 5\)"),
-    (np.zeros((0, 5), int), np.zeros((2, 0, 5)), 0, r"image of shape \(0, 5\)"),
-    (np.zeros((0, 5)), np.zeros((2, 0, 5)), 3, "no pixel")])
+@pytest.mark.parametrize(
+    "image, field, order, message",
+    [
+        (np.zeros((4, 5)), np.zeros((2, 4, 5)), 2, "order 2: must be 0"),
+        (np.zeros((4, 5)), np.zeros((2, 4, 5)), 1.0, "^order 1.0"),
+        (np.zeros((4, 5)), np.zeros((2, 5, 4)), 1, r"field of shape \(2, 5, 4\).*image of shape \(4, 5\)"),
+        (np.zeros((4, 5)), np.zeros((4, 5)), 0, r"field of shape \(4, 5\)"),
+        (np.zeros((4, 5)), np.zeros((2, 4, 5), int), 3, "field.*int64.*float"),
+        (np.zeros((4, 5)), np.where(np.arange(40).reshape(2, 4, 5) == 7, np.nan, 0), 3, "field.*finite"),
+        (np.zeros((4, 5), np.uint8), np.zeros((2, 4, 5)), 3, "image of dtype uint8.*255"),
+        (np.full((4, 5), np.nan), np.zeros((2, 4, 5)), 1, "image: holds 20 values that are NaN"),
+        (np.zeros(5, int), np.zeros((2, 5)), 0, r"image of shape \(5,\)"),
+        (np.zeros((2, 3, 4, 5), int), np.zeros((2, 2, 3)), 0, r"image of shape \(2, 3, 4, 5\)"),
+        (np.zeros((0, 5), int), np.zeros((2, 0, 5)), 0, r"image of shape \(0, 5\)"),
+        (np.zeros((0, 5)), np.zeros((2, 0, 5)), 3, "no pixel"),
+    ],
+)
 def test_bad_arguments_of_a_warp_are_named(image, field, order, message):
     with pytest.raises(ValueError, match=message):
         warp(image, field, order)
 
 
 # elastic deformation of a pair
+
 
 def test_image_and_label_move_by_the_same_field():
     y, x = np.mgrid[:60, :80]
@@ -320,13 +354,19 @@ def test_inputs_are_left_alone():
         np.testing.assert_array_equal(label, kept[1])
 
 
-@pytest.mark.parametrize("image, label, message", [
-    (np.zeros((4, 5)), np.zeros((5, 4), int), r"image of shape \(4, 5\) and label of shape \(5, 4\)"),
-    (np.zeros((4, 5)), np.zeros((4, 5)), "label of dtype float64"), (np.zeros((4, 5)), -np.ones((4, 5), int), "id -1"),
-    (np.zeros((4, 5)), np.zeros((4, 5, 1), int), r"label of shape \(4, 5, 1\)"),
-    (np.zeros((4, 5), np.uint8), np.zeros((4, 5), int), "image of dtype uint8"),
-    (np.full((4, 5), np.inf), np.zeros((4, 5), int), "NaN or infinite"),
-    (np.zeros((0, 5)), np.zeros((0, 5), int), "no pixel"), (np.zeros(5), np.zeros(5, int), r"image of shape \(5,\)")])
+@pytest.mark.parametrize(
+    "image, label, message",
+    [
+        (np.zeros((4, 5)), np.zeros((5, 4), int), r"image of shape \(4, 5\) and label of shape \(5, 4\)"),
+        (np.zeros((4, 5)), np.zeros((4, 5)), "label of dtype float64"),
+        (np.zeros((4, 5)), -np.ones((4, 5), int), "id -1"),
+        (np.zeros((4, 5)), np.zeros((4, 5, 1), int), r"label of shape \(4, 5, 1\)"),
+        (np.zeros((4, 5), np.uint8), np.zeros((4, 5), int), "image of dtype uint8"),
+        (np.full((4, 5), np.inf), np.zeros((4, 5), int), "NaN or infinite"),
+        (np.zeros((0, 5)), np.zeros((0, 5), int), "no pixel"),
+        (np.zeros(5), np.zeros(5, int), r"image of shape \(5,\)"),
+    ],
+)
 @pytest.mark.parametrize("function", [elastic_deform, augment])
 def test_bad_pairs_are_named(function, image, label, message):
     with pytest.raises(ValueError, match=message):
@@ -336,8 +376,9 @@ def test_bad_pairs_are_named(function, image, label, message):
             augment(image, label, rng(), elastic=False, grey=False)
 
 
-@pytest.mark.parametrize("options, message", [({"sigma": -2}, "^sigma -2"), ({"grid": 1}, "^grid 1"),
-                                              ({"rng": 5}, "^rng 5")])
+@pytest.mark.parametrize(
+    "options, message", [({"sigma": -2}, "^sigma -2"), ({"grid": 1}, "^grid 1"), ({"rng": 5}, "^rng 5")]
+)
 @pytest.mark.parametrize("function", [elastic_deform, augment])
 def test_bad_options_are_named(function, options, message):
     with pytest.raises(ValueError, match=message):
@@ -345,6 +386,7 @@ def test_bad_options_are_named(function, options, message):
 
 
 # grey values
+
 
 def test_grey_values_stay_in_range_and_in_order():
     image = np.sort(rng().random((1, 400), dtype=np.float32))
@@ -366,8 +408,9 @@ def test_grey_values_are_their_definition():
 
 def test_grey_defaults():
     image = rng().random((6, 7), dtype=np.float32)
-    np.testing.assert_array_equal(change_grey_values(image, rng(3)),
-                                  change_grey_values(image, rng(3), gamma=0.2, contrast=0.2, brightness=0.1))
+    np.testing.assert_array_equal(
+        change_grey_values(image, rng(3)), change_grey_values(image, rng(3), gamma=0.2, contrast=0.2, brightness=0.1)
+    )
 
 
 def test_amounts_of_zero_leave_grey_values_alone():
@@ -379,17 +422,25 @@ def test_grey_values_at_both_ends_are_taken():
     assert change_grey_values(np.array([[0.0, 1.0]]), rng(), 0, 0, 0).tolist() == [[0, 1]]
 
 
-@pytest.mark.parametrize("image, options, message", [
-    (np.array([[-0.1, 0.5]]), {}, "from -0.1 to 0.5; must be in 0..1.*grey=False"),
-    (np.array([[0.0, 1.1]]), {}, "from 0 to 1.1; must be"), (np.array([[0, 1]]), {}, "int64"),
-    (np.array([[0.5]]), {"gamma": -1}, "^gamma -1"), (np.array([[0.5]]), {"contrast": np.inf}, "^contrast inf"),
-    (np.array([[0.5]]), {"brightness": np.nan}, "^brightness nan"), (np.array([[0.5]]), {"rng": 1}, "^rng 1")])
+@pytest.mark.parametrize(
+    "image, options, message",
+    [
+        (np.array([[-0.1, 0.5]]), {}, "from -0.1 to 0.5; must be in 0..1.*grey=False"),
+        (np.array([[0.0, 1.1]]), {}, "from 0 to 1.1; must be"),
+        (np.array([[0, 1]]), {}, "int64"),
+        (np.array([[0.5]]), {"gamma": -1}, "^gamma -1"),
+        (np.array([[0.5]]), {"contrast": np.inf}, "^contrast inf"),
+        (np.array([[0.5]]), {"brightness": np.nan}, "^brightness nan"),
+        (np.array([[0.5]]), {"rng": 1}, "^rng 1"),
+    ],
+)
 def test_bad_grey_values_are_named(image, options, message):
     with pytest.raises(ValueError, match=message):
         change_grey_values(**{"image": image, "rng": rng(), **options})
 
 
 # everything together
+
 
 def numbered_pair(shape):
     label = np.arange(np.prod(shape)).reshape(shape)
@@ -404,8 +455,12 @@ def moves_seen(shape, draws=120, **switches):
         moved, moved_label = augment(image, label, generator, elastic=False, grey=False, **switches)
         assert moved.shape == shape and moved_label.shape == shape
         np.testing.assert_array_equal(moved, (moved_label / label.size).astype(np.float32))
-        names = [(flip, turn) for flip in (0, 1) for turn in range(4)
-                 if np.array_equal(moved_label, np.rot90(np.fliplr(label) if flip else label, turn))]
+        names = [
+            (flip, turn)
+            for flip in (0, 1)
+            for turn in range(4)
+            if np.array_equal(moved_label, np.rot90(np.fliplr(label) if flip else label, turn))
+        ]
         seen.add(names[0])
     return seen
 

@@ -24,7 +24,11 @@ def tags(cell):
 
 
 def images(cell):
-    return [output for output in cell.get("outputs", []) if any(kind.startswith("image/") for kind in output.get("data", {}))]
+    return [
+        output
+        for output in cell.get("outputs", [])
+        if any(kind.startswith("image/") for kind in output.get("data", {}))
+    ]
 
 
 def only_draws(cell):
@@ -34,8 +38,9 @@ def only_draws(cell):
 def section(notebook, heading):
     """Sources of the Markdown cells from the one that begins with `heading` to the next of that rank."""
     cells = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    start = next((index for index, source in enumerate(cells) if source.startswith(heading + "\n") or source == heading),
-                 None)
+    start = next(
+        (index for index, source in enumerate(cells) if source.startswith(heading + "\n") or source == heading), None
+    )
     assert start is not None, f"no cell begins with '{heading}'"
     end = next((index for index in range(start + 1, len(cells)) if cells[index].startswith("## ")), len(cells))
     return "\n\n".join(cells[start:end])
@@ -43,8 +48,16 @@ def section(notebook, heading):
 
 def test_the_review_has_its_nine_chapters_in_order():
     assert [path.stem for path in CHAPTERS][:9] == [
-        "introduction", "architecture", "contracting_path", "expanding_path", "overlap_tile", "training",
-        "augmentation", "results", "why_unet"]
+        "introduction",
+        "architecture",
+        "contracting_path",
+        "expanding_path",
+        "overlap_tile",
+        "training",
+        "augmentation",
+        "results",
+        "why_unet",
+    ]
     assert {path.name for path in BOOK.root.glob("book/*.ipynb")} == {path.name for path in CHAPTERS}
 
 
@@ -89,8 +102,11 @@ def test_at_most_one_cell_in_ten_is_not_compared_and_each_of_those_asserts(path)
     ignored = [cell for cell in code_cells(notebooks.read(path)) if "nbval-ignore-output" in tags(cell)]
     assert len(ignored) * 10 <= len(compared)
     assert all("assert " in cell.source for cell in ignored)
-    assert not any(tag in tags(cell) for cell in code_cells(notebooks.read(path))
-                   for tag in ("nbval-skip", "skip-execution", "raises-exception", "nbval-raises-exception"))
+    assert not any(
+        tag in tags(cell)
+        for cell in code_cells(notebooks.read(path))
+        for tag in ("nbval-skip", "skip-execution", "raises-exception", "nbval-raises-exception")
+    )
 
 
 @each_chapter
@@ -153,5 +169,6 @@ def test_a_notebook_is_stored_as_the_build_would_store_it(path):
     assert len(stored) <= 1_000_000
     assert "```{" not in stored, "backtick fences do not read as Markdown in Colab"
     assert "synthetic specimen" in stored or "specimen" not in stored
-    assert not re.search(r"\]\((?!https?:|#)[^)]*\)", "".join(c.source for c in notebooks.read(path).cells
-                                                             if c.cell_type == "markdown")), "a relative link"
+    assert not re.search(
+        r"\]\((?!https?:|#)[^)]*\)", "".join(c.source for c in notebooks.read(path).cells if c.cell_type == "markdown")
+    ), "a relative link"

@@ -18,7 +18,7 @@ def discs(side, count, seed=0, soft=True):
     rows, columns = np.mgrid[:side, :side]
     mask = np.zeros((side, side), bool)
     for row, column in rng.integers(0, side, (count, 2)):
-        mask |= (rows - row) ** 2 + (columns - column) ** 2 < 14 ** 2
+        mask |= (rows - row) ** 2 + (columns - column) ** 2 < 14**2
     return (np.rint(255 * ndimage.gaussian_filter(mask.astype(float), 2)) if soft else 255 * mask).astype(np.uint8)
 
 
@@ -28,15 +28,24 @@ def nuclei(side=200, count=300, seed=0):
     centres = rng.random((count, 2)) * side
     rows, columns = np.mgrid[:side, :side]
     squared = [(rows - row) ** 2 + (columns - column) ** 2 for row, column in centres]
-    return np.where(np.min(squared, axis=0) < 7 ** 2, np.argmin(squared, axis=0) + 1, 0)
+    return np.where(np.min(squared, axis=0) < 7**2, np.argmin(squared, axis=0) + 1, 0)
 
 
-@pytest.mark.parametrize("low, high, cure", [
-    (0, 200, "from 0 to 200; must be in 0..1; divide 8-bit grey values by 255"),
-    (0, 3000, "divide 12-bit grey values by 4095"), (0, 60000, "divide 16-bit grey values by 65535"),
-    (0, 1e6, "largest value that the camera gives"), (-1, 1, r"from -1 to 1; .*\(image \+ 1\) / 2"),
-    (-2.5, 3.5, "leave that step out"), (-0.1, 1.05, r"np.clip\(image, 0, 1\)"),
-    (0, 1.00001, "from 0 to 1.00001;"), (-0.00002, 1, "from -2e-05 to 1;"), (0, 255 / 254, "from 0 to 1.003937;")])
+@pytest.mark.parametrize(
+    "low, high, cure",
+    [
+        (0, 200, "from 0 to 200; must be in 0..1; divide 8-bit grey values by 255"),
+        (0, 3000, "divide 12-bit grey values by 4095"),
+        (0, 60000, "divide 16-bit grey values by 65535"),
+        (0, 1e6, "largest value that the camera gives"),
+        (-1, 1, r"from -1 to 1; .*\(image \+ 1\) / 2"),
+        (-2.5, 3.5, "leave that step out"),
+        (-0.1, 1.05, r"np.clip\(image, 0, 1\)"),
+        (0, 1.00001, "from 0 to 1.00001;"),
+        (-0.00002, 1, "from -2e-05 to 1;"),
+        (0, 255 / 254, "from 0 to 1.003937;"),
+    ],
+)
 def test_values_outside_0_to_1_are_named_with_their_digits_and_a_cure(low, high, cure):
     with pytest.raises(ValueError, match=f"^image: holds values {cure}" if cure.startswith("from") else cure):
         checks.as_grey_values(np.array([[low, high]], np.float32))
@@ -50,22 +59,36 @@ def test_values_outside_0_to_1_by_rounding_are_set_to_0_and_1():
             checks.as_grey_values(np.array([[0, wrong]], np.float32))
 
 
-@pytest.mark.parametrize("image, cure", [
-    (np.zeros((2, 2), np.uint8), "image of dtype uint8: .* divide uint8 grey values by 255$"),
-    (np.full((2, 2), 4012, np.uint16), r"uint16.* by 65535, .*4095 for 12 bits \(the largest here is 4012\)$"),
-    (np.full((2, 2), 700, np.int32), "int32.* 255 for 8 bits, 4095 for 12, 65535 for 16 .*700"),
-    (np.zeros((2, 2), bool), "astype"), (np.zeros((2, 2), complex), "complex128: must be float in 0..1$")])
+@pytest.mark.parametrize(
+    "image, cure",
+    [
+        (np.zeros((2, 2), np.uint8), "image of dtype uint8: .* divide uint8 grey values by 255$"),
+        (np.full((2, 2), 4012, np.uint16), r"uint16.* by 65535, .*4095 for 12 bits \(the largest here is 4012\)$"),
+        (np.full((2, 2), 700, np.int32), "int32.* 255 for 8 bits, 4095 for 12, 65535 for 16 .*700"),
+        (np.zeros((2, 2), bool), "astype"),
+        (np.zeros((2, 2), complex), "complex128: must be float in 0..1$"),
+    ],
+)
 def test_sixteen_bits_are_not_told_to_divide_by_255(image, cure):
     with pytest.raises(ValueError, match=cure) as told:
         checks.as_image(image)
     assert ("by 255" in str(told.value)) == (image.dtype == np.uint8)
 
 
-@pytest.mark.parametrize("shape, words", [
-    ((1, 1, 4), r"RGBA.*without alpha, image\[..., :3\].mean"), ((8, 9, 3), "RGB where.*mean over channels"),
-    ((8, 9, 2), r"grey \+ alpha.*image\[..., 0\]"), ((20, 64, 64), r"a stack of 20 slices.*image\[0\]"),
-    ((64, 64, 20), "20 channels"), ((3, 64, 64), "channels first"), ((8, 9, 1), r"image\[..., 0\]"),
-    ((2, 8, 9, 3), "a batch or a stack"), ((9,), r"must be \(H, W\)$")])
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((1, 1, 4), r"RGBA.*without alpha, image\[..., :3\].mean"),
+        ((8, 9, 3), "RGB where.*mean over channels"),
+        ((8, 9, 2), r"grey \+ alpha.*image\[..., 0\]"),
+        ((20, 64, 64), r"a stack of 20 slices.*image\[0\]"),
+        ((64, 64, 20), "20 channels"),
+        ((3, 64, 64), "channels first"),
+        ((8, 9, 1), r"image\[..., 0\]"),
+        ((2, 8, 9, 3), "a batch or a stack"),
+        ((9,), r"must be \(H, W\)$"),
+    ],
+)
 def test_axes_that_are_too_many_are_called_what_they_are(shape, words):
     with pytest.raises(ValueError, match=words) as told:
         checks.as_image(np.zeros(shape, np.float32), grey=True)
@@ -121,9 +144,13 @@ def test_one_id_for_all_is_a_label_and_not_one_cell():
         assert not checks.one_id_for_all(ids)
 
 
-@pytest.mark.parametrize("array, words", [
-    (np.zeros((2, 2)), r"cells of dtype float64.*cells.astype\(np.int32\)"),
-    (np.zeros((2, 2), bool), r"cells of dtype bool.*scipy.ndimage.label\(cells\)")])
+@pytest.mark.parametrize(
+    "array, words",
+    [
+        (np.zeros((2, 2)), r"cells of dtype float64.*cells.astype\(np.int32\)"),
+        (np.zeros((2, 2), bool), r"cells of dtype bool.*scipy.ndimage.label\(cells\)"),
+    ],
+)
 def test_ids_of_another_type_get_a_cure(array, words):
     with pytest.raises(ValueError, match=words):
         checks.as_cells(array)

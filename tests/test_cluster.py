@@ -40,6 +40,7 @@ sys.exit(3)
 def worker(monkeypatch):
     def replace(script):
         monkeypatch.setattr(cluster, "COMMAND", (sys.executable, "-c", script))
+
     return replace
 
 
@@ -94,15 +95,23 @@ def test_the_medians_and_the_job_are_handed_on(worker):
     measured = cluster.local_workers(2, steps=4, filters=2, depth=1, tile=44, batch_size=3)
     assert measured.seconds == (2, 2) and measured.gradient_bytes == 20
     assert measured.losses[1][2] == {"steps": 4, "filters": 2, "depth": 1, "tile": 44, "batch_size": 3}
-    assert cluster.local_workers(1).losses[0][2] == {"steps": 10, "filters": 8, "depth": 3, "tile": 140,
-                                                     "batch_size": 1}
+    assert cluster.local_workers(1).losses[0][2] == {
+        "steps": 10,
+        "filters": 8,
+        "depth": 3,
+        "tile": 140,
+        "batch_size": 1,
+    }
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins no process")
 def test_each_worker_is_pinned_and_a_shared_core_is_told(worker, monkeypatch):
     allowed = sorted(os.sched_getaffinity(0))
-    worker(ECHO.replace('os.environ.get("TF_CONFIG")', "list(os.sched_getaffinity(0))").replace(
-        "import json", "import time; time.sleep(0.2); import json"))
+    worker(
+        ECHO.replace('os.environ.get("TF_CONFIG")', "list(os.sched_getaffinity(0))").replace(
+            "import json", "import time; time.sleep(0.2); import json"
+        )
+    )
     measured = cluster.local_workers(2)
     assert measured.cores == (allowed[0], allowed[1 % len(allowed)])
     assert [told[0] for told in measured.losses] == [[core] for core in measured.cores]
@@ -140,11 +149,21 @@ def test_workers_are_ended_at_the_limit(worker, monkeypatch, tmp_path):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-@pytest.mark.parametrize("arguments, words", [
-    ({"count": 0}, "count 0"), ({"count": 1.5}, "count 1.5"), ({"count": 2, "steps": 0}, "steps 0"),
-    ({"count": 2, "filters": "many"}, "filters 'many'"), ({"count": 2, "depth": True}, "depth True"),
-    ({"count": 2, "tile": 141}, "141"), ({"count": 2, "tile": 0}, "tile 0"), ({"count": 2, "batch_size": 0}, "size 0"),
-    ({"count": 2, "limit": 0}, "limit 0"), ({"count": 2, "limit": float("inf")}, "limit inf")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"count": 0}, "count 0"),
+        ({"count": 1.5}, "count 1.5"),
+        ({"count": 2, "steps": 0}, "steps 0"),
+        ({"count": 2, "filters": "many"}, "filters 'many'"),
+        ({"count": 2, "depth": True}, "depth True"),
+        ({"count": 2, "tile": 141}, "141"),
+        ({"count": 2, "tile": 0}, "tile 0"),
+        ({"count": 2, "batch_size": 0}, "size 0"),
+        ({"count": 2, "limit": 0}, "limit 0"),
+        ({"count": 2, "limit": float("inf")}, "limit inf"),
+    ],
+)
 def test_bad_arguments_are_named_before_anything_starts(worker, monkeypatch, arguments, words):
     monkeypatch.setattr(cluster.subprocess, "Popen", None)
     with pytest.raises(ValueError, match=words):

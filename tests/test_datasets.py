@@ -28,6 +28,7 @@ def alone(tmp_path, monkeypatch):
     def unreachable(**options):
         def download(*arguments):
             raise ConnectionError("no network in tests")
+
         return download
 
     monkeypatch.setattr(pooch, "HTTPDownloader", unreachable)
@@ -74,8 +75,9 @@ STACKS = {
 def isbi(tmp_path, monkeypatch):
     """The reader's folder, with a small ISBI archive in it whose checksums are the expected ones."""
     monkeypatch.setattr(datasets, "ISBI_SHAPE", (30, 6, 7))
-    monkeypatch.setattr(datasets, "ISBI_SUMS", {name: hashlib.sha256(stack.tobytes()).hexdigest()
-                                                for name, stack in STACKS.items()})
+    monkeypatch.setattr(
+        datasets, "ISBI_SUMS", {name: hashlib.sha256(stack.tobytes()).hexdigest() for name, stack in STACKS.items()}
+    )
     monkeypatch.setenv("UNET_TUTORIAL_DATA", str(tmp_path))
     zipped(tmp_path / "ISBI-2012-challenge.zip", {name: tiff(stack) for name, stack in STACKS.items()})
     return tmp_path
@@ -92,7 +94,9 @@ def test_the_facts_of_the_data_are_those_of_the_sources():
     assert datasets.ISBI_SHAPE == (30, 512, 512)
     assert [total[:8] for total in datasets.ISBI_SUMS.values()] == ["200da3d4", "a7cb6400", "1b58fa7e"]
     assert {name: total[:8] for name, total in datasets.TRACKING_SUMS.items()} == {
-        "PhC-C2DH-U373": "b18185c1", "DIC-C2DH-HeLa": "832fed2d"}
+        "PhC-C2DH-U373": "b18185c1",
+        "DIC-C2DH-HeLa": "832fed2d",
+    }
     assert all(len(total) == 64 for total in (*datasets.ISBI_SUMS.values(), *datasets.TRACKING_SUMS.values()))
 
 
@@ -134,8 +138,9 @@ def test_the_specimen_holds_slices_of_synthetic_em():
         np.testing.assert_array_equal(mine, theirs)
 
 
-@pytest.mark.parametrize("kind", [datasets.Specimen, datasets.Isbi2012, datasets.AnnotatedCells,
-                                  datasets.PhaseContrast])
+@pytest.mark.parametrize(
+    "kind", [datasets.Specimen, datasets.Isbi2012, datasets.AnnotatedCells, datasets.PhaseContrast]
+)
 def test_what_is_loaded_cannot_be_set_anew_and_is_compared_as_a_whole(kind):
     fields = [field.name for field in dataclasses.fields(kind)]
     one, two = (kind(**{name: np.zeros(3) for name in fields}) for _ in range(2))
@@ -144,11 +149,19 @@ def test_what_is_loaded_cannot_be_set_anew_and_is_compared_as_a_whole(kind):
     assert one == one and one != two and len({one, two}) == 2
 
 
-@pytest.mark.parametrize("slices, message", [
-    ([30], r"slices \[30\]: must be numbers from 0 to 29"), ([], r"slices \[\]: must be"), ([-1], "slice -1"),
-    ([1.0], "slice 1.0"), ([True], "slice True"), (3, r"slices 3: must be an iterable.*\[3\]"), ("7", "slice '7'"),
-    ([[1, 2]], r"slice \[1, 2\]"),
-])
+@pytest.mark.parametrize(
+    "slices, message",
+    [
+        ([30], r"slices \[30\]: must be numbers from 0 to 29"),
+        ([], r"slices \[\]: must be"),
+        ([-1], "slice -1"),
+        ([1.0], "slice 1.0"),
+        ([True], "slice True"),
+        (3, r"slices 3: must be an iterable.*\[3\]"),
+        ("7", "slice '7'"),
+        ([[1, 2]], r"slice \[1, 2\]"),
+    ],
+)
 def test_wrong_slice_numbers_are_refused(drawn, slices, message):
     with pytest.raises(ValueError, match=message):
         datasets.specimen(slices)
@@ -186,7 +199,7 @@ def test_real_cells_are_the_components_that_share_edges(monkeypatch, isbi):
     label, cells = specimen.labels[0], specimen.cells[0]
     np.testing.assert_array_equal(cells > 0, label == 1)
     reach = {(i, j): {(i, j)} for i, j in np.argwhere(label)}
-    for (i, j) in reach:
+    for i, j in reach:
         for neighbour in ((i, j + 1), (i + 1, j)):
             if neighbour in reach and reach[neighbour] is not reach[i, j]:
                 joined = reach[i, j] | reach[neighbour]
@@ -232,14 +245,17 @@ def changed(name, change):
 
 
 @pytest.mark.parametrize("name", list(STACKS))
-@pytest.mark.parametrize("change, message", [
-    (lambda stack: tiff(stack)[:300], ""),
-    (lambda stack: tiff(stack[:29]), r"of shape \(29, 6, 7\): must be \(30, 6, 7\)"),
-    (lambda stack: tiff(stack.transpose(0, 2, 1)), r"of shape \(30, 7, 6\): must be"),
-    (lambda stack: tiff(stack + 1), "sha256"),
-    (lambda stack: tiff(stack.astype(np.uint16)), "dtype uint16"),
-    (lambda stack: None, "holds 0 members"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda stack: tiff(stack)[:300], ""),
+        (lambda stack: tiff(stack[:29]), r"of shape \(29, 6, 7\): must be \(30, 6, 7\)"),
+        (lambda stack: tiff(stack.transpose(0, 2, 1)), r"of shape \(30, 7, 6\): must be"),
+        (lambda stack: tiff(stack + 1), "sha256"),
+        (lambda stack: tiff(stack.astype(np.uint16)), "dtype uint16"),
+        (lambda stack: None, "holds 0 members"),
+    ],
+)
 def test_a_wrong_stack_is_refused_by_name(isbi, name, change, message):
     path = zipped(isbi / "ISBI-2012-challenge.zip", changed(name, change))
     with pytest.raises(ValueError, match=f"(?s){name}.*{message}|{message}.*{name}") as caught:
@@ -280,8 +296,10 @@ def test_isbi2012_that_is_not_here_is_asked_for(alone, tmp_path, monkeypatch):
         datasets.load_isbi2012()
 
 
-FRAMES = {f"{sequence}/t{number}": RNG.integers(0, 256, (6, 7), dtype=np.uint8)
-          for sequence, number in (("01", "000"), ("01", "001"), ("02", "017"))}
+FRAMES = {
+    f"{sequence}/t{number}": RNG.integers(0, 256, (6, 7), dtype=np.uint8)
+    for sequence, number in (("01", "000"), ("01", "001"), ("02", "017"))
+}
 IDS = {frame: RNG.integers(0, 4, (6, 7)).astype(np.uint16) for frame in FRAMES if frame != "01/t001"}
 
 
@@ -292,8 +310,9 @@ def tracking(folder, monkeypatch, name="DIC-C2DH-HeLa", change=None):
     members |= {f"{name}/01_GT/TRA/man_track000.tif": b"", f"{name}/01_GT/": b""}
     for member, content in (change or {}).items():
         members[f"{name}/{member}"] = content
-    path = zipped(folder / f"{name}.zip", {member: content for member, content in members.items()
-                                           if content is not None})
+    path = zipped(
+        folder / f"{name}.zip", {member: content for member, content in members.items() if content is not None}
+    )
     monkeypatch.setitem(datasets.TRACKING_SUMS, name, hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setenv("UNET_TUTORIAL_DATA", str(folder))
     return path
@@ -310,17 +329,23 @@ def test_the_annotated_frames_of_cell_tracking_are_loaded(tmp_path, monkeypatch,
     assert (found.images.dtype, found.labels.dtype, found.cells.dtype) == (np.float32, np.uint8, np.int32)
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"02/t017.tif": None}, r"holds 0 members DIC-C2DH-HeLa/02/t017\.tif"),
-    ({"02/t017.tif": tiff(np.zeros((6, 8), np.uint8))}, r"02/t017.tif of shape \(6, 8\): must be \(6, 7\)"),
-    ({"01/t000.tif": tiff(np.zeros((2, 6, 7), np.uint8))}, "01/t000.tif of shape .* must have 2 axes"),
-    ({"01/t000.tif": tiff(np.zeros((6, 7), np.uint16))}, "01/t000.tif of dtype uint16: must be uint8; its values fit"),
-    ({"01_GT/SEG/man_seg000.tif": tiff(np.zeros((7, 6), np.uint16))}, "man_seg000.tif of shape"),
-    ({"01_GT/SEG/man_seg000.tif": tiff(np.zeros((6, 7), np.int16))}, "of dtype int16: must be uint8 or uint16"),
-    ({"01_GT/SEG/man_seg000.tif": b"II*"}, "man_seg000.tif"),
-    ({"01_GT/SEG/man_seg000.tif": None, "02_GT/SEG/man_seg017.tif": None}, "holds no DIC-C2DH-HeLa/01_GT/SEG"),
-    ({"../../x": b""}, "would leave"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"02/t017.tif": None}, r"holds 0 members DIC-C2DH-HeLa/02/t017\.tif"),
+        ({"02/t017.tif": tiff(np.zeros((6, 8), np.uint8))}, r"02/t017.tif of shape \(6, 8\): must be \(6, 7\)"),
+        ({"01/t000.tif": tiff(np.zeros((2, 6, 7), np.uint8))}, "01/t000.tif of shape .* must have 2 axes"),
+        (
+            {"01/t000.tif": tiff(np.zeros((6, 7), np.uint16))},
+            "01/t000.tif of dtype uint16: must be uint8; its values fit",
+        ),
+        ({"01_GT/SEG/man_seg000.tif": tiff(np.zeros((7, 6), np.uint16))}, "man_seg000.tif of shape"),
+        ({"01_GT/SEG/man_seg000.tif": tiff(np.zeros((6, 7), np.int16))}, "of dtype int16: must be uint8 or uint16"),
+        ({"01_GT/SEG/man_seg000.tif": b"II*"}, "man_seg000.tif"),
+        ({"01_GT/SEG/man_seg000.tif": None, "02_GT/SEG/man_seg017.tif": None}, "holds no DIC-C2DH-HeLa/01_GT/SEG"),
+        ({"../../x": b""}, "would leave"),
+    ],
+)
 def test_a_damaged_training_set_is_refused(tmp_path, monkeypatch, change, message):
     path = tracking(tmp_path, monkeypatch, change=change)
     with pytest.raises(ValueError, match=message) as caught:
@@ -351,18 +376,21 @@ def test_a_training_set_that_is_not_here_is_asked_for(alone):
 def test_a_download_of_a_training_set_is_verified_before_it_is_kept(alone, tmp_path, monkeypatch):
     good = tracking(tmp_path, monkeypatch).read_bytes()
     monkeypatch.delenv("UNET_TUTORIAL_DATA")
-    monkeypatch.setattr(pooch, "HTTPDownloader",
-                        lambda **options: lambda url, output, _: open(output, "wb").write(good[:-1]))
+    monkeypatch.setattr(
+        pooch, "HTTPDownloader", lambda **options: lambda url, output, _: open(output, "wb").write(good[:-1])
+    )
     with pytest.raises(ValueError, match="refused.*sha256"):
         datasets.load_cell_tracking("DIC-C2DH-HeLa")
     assert list(alone.iterdir()) == []
 
 
 def phase_contrast(folder, monkeypatch, **change):
-    arrays = {"train-volume": RNG.integers(0, 256, (3, 6, 7), dtype=np.uint8),
-              "train-labels": RNG.integers(0, 5, (3, 6, 7), dtype=np.uint8),
-              "val-volume": RNG.integers(0, 256, (2, 6, 7), dtype=np.uint8),
-              "val-labels": RNG.integers(0, 5, (2, 6, 7), dtype=np.uint8)} | change
+    arrays = {
+        "train-volume": RNG.integers(0, 256, (3, 6, 7), dtype=np.uint8),
+        "train-labels": RNG.integers(0, 5, (3, 6, 7), dtype=np.uint8),
+        "val-volume": RNG.integers(0, 256, (2, 6, 7), dtype=np.uint8),
+        "val-labels": RNG.integers(0, 5, (2, 6, 7), dtype=np.uint8),
+    } | change
     for name, array in arrays.items():
         if array is not None:
             (folder / f"{name}.tif").write_bytes(tiff(array))
@@ -382,11 +410,14 @@ def test_phase_contrast_is_loaded(tmp_path, monkeypatch):
     assert found.train.frames == ("0", "1", "2")
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"val-labels": np.zeros((2, 6, 8), np.uint8)}, r"val-labels.tif of shape \(2, 6, 8\): must be \(2, 6, 7\)"),
-    ({"train-volume": np.zeros((6, 7), np.uint8)}, "train-volume.tif of shape .* must have 3 axes"),
-    ({"train-labels": np.zeros((3, 6, 7), np.float32)}, "train-labels.tif of dtype float32"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"val-labels": np.zeros((2, 6, 8), np.uint8)}, r"val-labels.tif of shape \(2, 6, 8\): must be \(2, 6, 7\)"),
+        ({"train-volume": np.zeros((6, 7), np.uint8)}, "train-volume.tif of shape .* must have 3 axes"),
+        ({"train-labels": np.zeros((3, 6, 7), np.float32)}, "train-labels.tif of dtype float32"),
+    ],
+)
 def test_wrong_phase_contrast_is_refused(tmp_path, monkeypatch, change, message):
     phase_contrast(tmp_path, monkeypatch, **change)
     with pytest.raises(ValueError, match=message):

@@ -103,7 +103,8 @@ def test_one_arrow_for_each_operation(models, name):
     assert Counter(arrow.kind for arrow in drawing.arrows) == expected
     patches = [patch for patch in drawing.ax.patches if isinstance(patch, FancyArrow)]
     assert Counter(patch.get_facecolor() for patch in patches) == Counter(
-        {to_rgba(COLOURS[kind]): count for kind, count in expected.items()})
+        {to_rgba(COLOURS[kind]): count for kind, count in expected.items()}
+    )
     assert all(arrow.layer in model.layers for arrow in drawing.arrows)
 
 
@@ -129,16 +130,19 @@ def test_u_goes_down_on_the_left_and_up_on_the_right(drawings, name):
     drawing = drawings(name)
     depth, boxes = max(box.level for box in drawing.boxes), drawing.boxes
     places = [(box.level, box.arm) for box in boxes]
-    assert places == ([(level, "left") for level in range(1, depth) for _ in range(3)]
-                      + [(depth, arm) for arm in ("left", "middle", "right")]
-                      + [(level, "right") for level in range(depth - 1, 0, -1) for _ in range(3)] + [(1, "right")])
+    assert places == (
+        [(level, "left") for level in range(1, depth) for _ in range(3)]
+        + [(depth, arm) for arm in ("left", "middle", "right")]
+        + [(level, "right") for level in range(depth - 1, 0, -1) for _ in range(3)]
+        + [(1, "right")]
+    )
     left, right = ([box for box in boxes if box.arm == arm] for arm in ("left", "right"))
     for arm, way in ((left, -1), (right, 1)):
         assert len({box.x for box in arm}) == 1
         for before, after in zip(arm, arm[1:]):
             assert way * (after.y - before.y) > (before.height + after.height) / 2 + 0.1
     (x_left, x_right), (low, high) = drawing.ax.get_xlim(), drawing.ax.get_ylim()
-    middle, = (box for box in boxes if box.arm == "middle")
+    (middle,) = (box for box in boxes if box.arm == "middle")
     assert middle.x == pytest.approx(x_right / 2) == pytest.approx((left[0].x + right[0].x) / 2)
     assert x_left == high == 0 and low < min(box.y for box in boxes)
     assert left[0].x - left[0].width / 2 > 0
@@ -175,7 +179,7 @@ def test_no_text_leaves_the_figure_or_meets_another(drawings, name):
     for text, box in zip(texts, extents):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= drawing.fig.bbox.x1 and box.y1 <= drawing.fig.bbox.y1, text
     for index, box in enumerate(extents):
-        assert not any(box.overlaps(other) for other in extents[index + 1:]), texts[index]
+        assert not any(box.overlaps(other) for other in extents[index + 1 :]), texts[index]
 
 
 @pytest.mark.parametrize("name", ["paper", "tiny", "deep", "released"])
@@ -217,9 +221,13 @@ def test_concatenated_maps_are_drawn_in_two_colours(drawings):
     drawing = drawings("released")
     copy = [arrow for arrow in drawing.arrows if arrow.kind == "copy"][-1]
     assert copy.target.parts == (16, 8) and copy.target.shape[2] == 24
-    faces = {patch.get_facecolor(): patch for patch in drawing.ax.patches if isinstance(patch, Rectangle)
-             and patch.get_x() + patch.get_width() / 2 == pytest.approx(copy.target.x)
-             and abs(patch.get_y() + patch.get_height() / 2 - copy.target.y) < copy.target.height / 2}
+    faces = {
+        patch.get_facecolor(): patch
+        for patch in drawing.ax.patches
+        if isinstance(patch, Rectangle)
+        and patch.get_x() + patch.get_width() / 2 == pytest.approx(copy.target.x)
+        and abs(patch.get_y() + patch.get_height() / 2 - copy.target.y) < copy.target.height / 2
+    }
     up, grey = (faces[to_rgba(tint(COLOURS[kind], 0.25))] for kind in ("up", "copy"))
     assert up.get_height() == pytest.approx(2 * grey.get_height()) == pytest.approx(copy.target.height * 2 / 3)
     assert up.get_y() + up.get_height() == pytest.approx(grey.get_y())
@@ -227,8 +235,10 @@ def test_concatenated_maps_are_drawn_in_two_colours(drawings):
 
 
 def test_drop_out_is_hatched(drawings):
-    for name, rate, layers in (("released", "0.5", ["contract4_conv2", "bottom_conv2"]),
-                               ("drop-out", "0.25", ["contract1_conv2", "bottom_conv2"])):
+    for name, rate, layers in (
+        ("released", "0.5", ["contract4_conv2", "bottom_conv2"]),
+        ("drop-out", "0.25", ["contract1_conv2", "bottom_conv2"]),
+    ):
         drawing = drawings(name)
         assert [box.name for box in drawing.boxes if box.drop_out] == layers
         assert f"drop-out {rate} (2)" in drawing.key
@@ -237,10 +247,16 @@ def test_drop_out_is_hatched(drawings):
 
 def test_key_counts_the_layers(models, drawings):
     paper = drawings("paper").key
-    assert paper == ["3×3 convolution + ReLU (18)", "2×2 max-pooling (4)", "2×2 up-convolution (4)",
-                     "copy and crop (4)", "1×1 convolution (1)", "572² × 1: 572 × 572 pixels, 1 channel",
-                     "crop 88: 88 pixels off each side",
-                     "23 convolutional layers, 31,030,658 parameters"]
+    assert paper == [
+        "3×3 convolution + ReLU (18)",
+        "2×2 max-pooling (4)",
+        "2×2 up-convolution (4)",
+        "copy and crop (4)",
+        "1×1 convolution (1)",
+        "572² × 1: 572 × 572 pixels, 1 channel",
+        "crop 88: 88 pixels off each side",
+        "23 convolutional layers, 31,030,658 parameters",
+    ]
     blog = drawings("blog").key
     assert "1×1 convolution + sigmoid (1)" in blog and "512² × 3: 512 × 512 pixels, 3 channels" in blog
     assert blog[-1] == f"23 convolutional layers, {models('blog').count_params():,} parameters"
@@ -253,7 +269,7 @@ def test_key_counts_the_layers(models, drawings):
 @pytest.mark.parametrize("name", ["paper", "released", "shallow"])
 def test_key_shows_each_arrow_as_it_is_drawn(models, drawings, name):
     with_key, without = drawings(name), plotting.draw_unet(models(name), key=False)
-    patches = [patch for patch in with_key.ax.patches if isinstance(patch, FancyArrow)][len(without.arrows):]
+    patches = [patch for patch in with_key.ax.patches if isinstance(patch, FancyArrow)][len(without.arrows) :]
     kinds = list(dict.fromkeys(arrow.kind for arrow in with_key.arrows))
     assert [patch.get_facecolor() for patch in patches] == [to_rgba(COLOURS[kind]) for kind in kinds]
     texts = {text.get_text(): text for text in with_key.ax.texts}
@@ -281,7 +297,7 @@ def test_levels_lie_on_bands(drawings):
         boxes = [box for box in drawing.boxes if box.level == level]
         assert min(box.y - box.height / 2 for box in boxes) - band.get_y() == pytest.approx(0.09)
         assert band.get_y() + band.get_height() - max(box.y + box.height / 2 for box in boxes) == pytest.approx(0.09)
-        label, = (text for text in drawing.ax.texts if text.get_text() == f"level {level}")
+        (label,) = (text for text in drawing.ax.texts if text.get_text() == f"level {level}")
         assert band.get_y() < label.get_position()[1] < band.get_y() + band.get_height()
         assert lower is None or lower.get_y() + lower.get_height() < band.get_y()
     assert bands[0].get_y() + bands[0].get_height() == pytest.approx(0)
@@ -366,8 +382,11 @@ def test_cover_shows_image_u_and_segmentation(models, tmp_path):
         assert (np.abs(picture[:, columns] - plt.cm.colors.to_rgb(COLOURS["accent"])).max(axis=-1) < 0.02).sum() > 300
     assert [(text.get_text(), text.get_fontsize()) for text in fig.texts] == [("Card", 36), ("below", 13)]
     u, (inward, outward) = fig.axes[2], fig.artists
-    edges = [u.transData.inverted().transform(fig.transFigure.transform(end)) for arrow in (inward, outward)
-             for end in arrow._posA_posB]
+    edges = [
+        u.transData.inverted().transform(fig.transFigure.transform(end))
+        for arrow in (inward, outward)
+        for end in arrow._posA_posB
+    ]
     boxes = plotting.draw_unet(models("tiny"), numbers=False, key=False).boxes
     assert edges[1] == pytest.approx([boxes[0].x - boxes[0].width / 2, boxes[0].y])
     assert edges[2] == pytest.approx([boxes[-1].x + boxes[-1].width / 2, boxes[-1].y])

@@ -29,21 +29,33 @@ def test_every_score_of_a_slice_is_that_of_its_metric(tissue, scores):
     for name, probability, label in zip(("6", "21"), *tissue):
         for level, theta in enumerate(THETAS):
             thin = metrics.rand_scores(probability, label, theta, thin=True)
-            expected = {"pixel_error": metrics.pixel_error(probability, label, theta),
-                        "rand_error": metrics.rand_error(probability, label, theta),
-                        "warping_error": metrics.warping_error(probability, label, theta),
-                        "v_rand": metrics.v_rand(probability, label, theta),
-                        "v_info": metrics.v_info(probability, label, theta), "v_rand_thinned": thin.f,
-                        "v_rand_thinned_split": thin.split, "v_rand_thinned_merge": thin.merge,
-                        "v_info_thinned": metrics.v_info(probability, label, theta, thin=True)}
+            expected = {
+                "pixel_error": metrics.pixel_error(probability, label, theta),
+                "rand_error": metrics.rand_error(probability, label, theta),
+                "warping_error": metrics.warping_error(probability, label, theta),
+                "v_rand": metrics.v_rand(probability, label, theta),
+                "v_info": metrics.v_info(probability, label, theta),
+                "v_rand_thinned": thin.f,
+                "v_rand_thinned_split": thin.split,
+                "v_rand_thinned_merge": thin.merge,
+                "v_info_thinned": metrics.v_info(probability, label, theta, thin=True),
+            }
             found = {score: values[level] for score, values in scores["slices"][name].items()}
             assert found == pytest.approx(expected, abs=DIGITS)
 
 
-@pytest.mark.parametrize("score, metric, options", [
-    ("pixel_error", metrics.pixel_error, {}), ("rand_error", metrics.rand_error, {}),
-    ("warping_error", metrics.warping_error, {}), ("v_rand", metrics.v_rand, {}), ("v_info", metrics.v_info, {}),
-    ("v_rand_thinned", metrics.v_rand, {"thin": True}), ("v_info_thinned", metrics.v_info, {"thin": True})])
+@pytest.mark.parametrize(
+    "score, metric, options",
+    [
+        ("pixel_error", metrics.pixel_error, {}),
+        ("rand_error", metrics.rand_error, {}),
+        ("warping_error", metrics.warping_error, {}),
+        ("v_rand", metrics.v_rand, {}),
+        ("v_info", metrics.v_info, {}),
+        ("v_rand_thinned", metrics.v_rand, {"thin": True}),
+        ("v_info_thinned", metrics.v_info, {"thin": True}),
+    ],
+)
 def test_all_slices_together_follow_the_challenges_rule(tissue, scores, score, metric, options):
     expected = [metric(*tissue, theta, **options) for theta in THETAS]
     assert scores["all"][score] == pytest.approx(expected, abs=DIGITS)
@@ -75,8 +87,15 @@ def test_a_perfect_prediction_has_perfect_scores(tissue):
 
 
 def test_a_blank_prediction_never_has_the_best_warping_error_or_the_fewest_merged_cells():
-    scores = {"all": {"warping_error": [0.01, 0.02, 0.0], "v_rand_thinned": [0.5, 0.9, 0.0],
-                      "merged_cells": [4, 9, 0], "seg": [0.6, 0.5, 0.0], "pixel_error": [0.3, 0.2, 0.2]}}
+    scores = {
+        "all": {
+            "warping_error": [0.01, 0.02, 0.0],
+            "v_rand_thinned": [0.5, 0.9, 0.0],
+            "merged_cells": [4, 9, 0],
+            "seg": [0.6, 0.5, 0.0],
+            "pixel_error": [0.3, 0.2, 0.2],
+        }
+    }
     assert evaluation.best_level(scores, "warping_error") == 1
     assert evaluation.best_level(scores, "merged_cells") == 0
     assert evaluation.best_level(scores, "pixel_error") == 1

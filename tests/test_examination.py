@@ -7,8 +7,19 @@ import numpy as np
 import pytest
 
 from unet_tutorial import examination, losses, metrics, pretrained, records
-from unet_tutorial.examination import (calibration, errors_by_distance, frame_facts, operating_curve, signed_distance,
-                                       thinnest, tile_balance, touching_table, weight_ratio, widened, width_table)
+from unet_tutorial.examination import (
+    calibration,
+    errors_by_distance,
+    frame_facts,
+    operating_curve,
+    signed_distance,
+    thinnest,
+    tile_balance,
+    touching_table,
+    weight_ratio,
+    widened,
+    width_table,
+)
 
 
 def random_label(seed, side=24):
@@ -18,7 +29,7 @@ def random_label(seed, side=24):
 
 def two_cells(wall=1, side=21):
     label = np.ones((side, side), np.uint8)
-    label[:, side // 2 - wall // 2:side // 2 - wall // 2 + wall] = 0
+    label[:, side // 2 - wall // 2 : side // 2 - wall // 2 + wall] = 0
     return label
 
 
@@ -55,7 +66,13 @@ def test_only_the_width_changes_the_scores_of_true_labels():
     table = width_table(np.stack([two_cells(wall=3), two_cells(wall=3).T]))
     wide = [table[f"{margin} px wider"] for margin in (1, 2, 3)]
     assert all(row["v_rand_thinned"] == pytest.approx(1) for row in wide)
-    assert 0 == table["thinned to 1 px"]["rand_error"] < wide[0]["rand_error"] < wide[1]["rand_error"] < wide[2]["rand_error"]
+    assert (
+        0
+        == table["thinned to 1 px"]["rand_error"]
+        < wide[0]["rand_error"]
+        < wide[1]["rand_error"]
+        < wide[2]["rand_error"]
+    )
     assert table["thinned to 1 px"]["pixel_error"] > 0 and wide[0]["membrane"] == pytest.approx(5 / 21)
 
 
@@ -98,7 +115,9 @@ def test_touching_cells_are_one_segment_until_their_border_is_opened():
     cells[0, 5:25, 5:20], cells[0, 5:25, 20:35] = 1, 2
     table = touching_table(cells)
     assert table["borders closed"]["merged_cells"] == 2 and table["borders opened"]["merged_cells"] == 0
-    assert table["borders closed"]["seg"] == pytest.approx(0.5) and table["borders opened"]["seg"] == pytest.approx(14 / 15)
+    assert table["borders closed"]["seg"] == pytest.approx(0.5) and table["borders opened"]["seg"] == pytest.approx(
+        14 / 15
+    )
 
 
 def test_the_balance_over_tiles_spreads_around_that_of_all_frames():

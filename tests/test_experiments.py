@@ -43,9 +43,14 @@ def tiny_world(monkeypatch):
     stack = synthetic_stack()
     monkeypatch.setattr(datasets, "load_isbi2012", lambda: stack)
     monkeypatch.setattr(recipes, "RUNS", {"tiny": TINY, "watched": STEPS_WITH_VALIDATION})
-    monkeypatch.setattr(recipes, "EXPERIMENTS", {
-        "both": recipes.Experiment("Which?", "3", {"plain": "tiny", "watched": "watched"}, (0, 1)),
-        "again": recipes.Experiment("Again?", "3", {"plain": "tiny"}, (0, 1))})
+    monkeypatch.setattr(
+        recipes,
+        "EXPERIMENTS",
+        {
+            "both": recipes.Experiment("Which?", "3", {"plain": "tiny", "watched": "watched"}, (0, 1)),
+            "again": recipes.Experiment("Again?", "3", {"plain": "tiny"}, (0, 1)),
+        },
+    )
     yield
     keras.mixed_precision.set_global_policy("float32")
 
@@ -109,10 +114,17 @@ t.experiments.main({arguments!r})
 
 def start(tmp_path, *arguments, environment=()):
     """The command line on the tiny world, in a process of its own, with a checkpoint after every step."""
-    script = SCRIPT.format(arguments=["--records", str(tmp_path / "records"), *arguments,
-                                      "--runs", str(tmp_path / "runs")])
-    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.STDOUT, env=os.environ | dict(environment))
+    script = SCRIPT.format(
+        arguments=["--records", str(tmp_path / "records"), *arguments, "--runs", str(tmp_path / "runs")]
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.STDOUT,
+        env=os.environ | dict(environment),
+    )
 
 
 def wait_for_steps(process, checkpoint, steps=1):
@@ -222,8 +234,10 @@ def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
     energies = []
     for probability, ids in zip(p, split.cells[[0, 29]]):
         weights = experiments.weigh(recipe)(ids)
-        energies += [-weights[pixel] * np.log(probability[pixel] if ids[pixel] else 1 - probability[pixel])
-                     for pixel in np.ndindex(ids.shape)]
+        energies += [
+            -weights[pixel] * np.log(probability[pixel] if ids[pixel] else 1 - probability[pixel])
+            for pixel in np.ndindex(ids.shape)
+        ]
     assert_agree(watch(model, 5), np.mean(energies), longest_sum(model) + len(energies), dtype=np.float32)
 
 
@@ -248,10 +262,19 @@ def test_touching_cells_are_opened_for_training_and_whole_for_scoring(monkeypatc
     assert opened.any() and np.array_equal(split.targets[~opened], split.cells[~opened])
 
 
-@pytest.mark.parametrize("change", [{"initializer": "normal 0.01"}, {"output": "sigmoid", "padding": "same"},
-                                    {"optimizer": "sgd", "momentum": 0.9}, {"weights": "balance"},
-                                    {"weights": "none", "augment": None}, {"skips": False}, {"rotations": 2},
-                                    {"precision": "bfloat16"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"initializer": "normal 0.01"},
+        {"output": "sigmoid", "padding": "same"},
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"weights": "balance"},
+        {"weights": "none", "augment": None},
+        {"skips": False},
+        {"rotations": 2},
+        {"precision": "bfloat16"},
+    ],
+)
 def test_every_kind_of_recipe_runs(tmp_path, monkeypatch, change):
     monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, steps=2, **change))
     record = run(tmp_path)
@@ -298,7 +321,8 @@ def test_check_names_what_no_longer_matches(tmp_path, capsys, monkeypatch, whole
     path = records.path_of("tiny", 0, tmp_path / "records")
     monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, learning_rate=0.5))
     assert records.faults(tmp_path / "records") == [
-        f"tiny/{seed}.json: the recipe has changed since: learning_rate is 0.5, was 0.001" for seed in (0, 1)]
+        f"tiny/{seed}.json: the recipe has changed since: learning_rate is 0.5, was 0.001" for seed in (0, 1)
+    ]
     monkeypatch.setitem(recipes.RUNS, "tiny", TINY)
     assert records.faults(tmp_path / "records") == []
     record = records.read("tiny", 0, tmp_path / "records")
@@ -312,10 +336,15 @@ def test_check_names_what_no_longer_matches(tmp_path, capsys, monkeypatch, whole
     assert any("belongs to no experiment" in fault for fault in faults) and any("damaged" in fault for fault in faults)
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["run", "papre"], "'papre': is not known; choose one of all, both"),
-    (["run", "tiny", "--budget", "-1"], "budget"), (["run", "tiny", "--seed", "-1"], "seed"),
-    (["check", "--rerun", "tiny"], "python -m unet_tutorial.experiments run tiny")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["run", "papre"], "'papre': is not known; choose one of all, both"),
+        (["run", "tiny", "--budget", "-1"], "budget"),
+        (["run", "tiny", "--seed", "-1"], "seed"),
+        (["check", "--rerun", "tiny"], "python -m unet_tutorial.experiments run tiny"),
+    ],
+)
 def test_mistakes_are_named(tmp_path, capsys, arguments, words):
     assert command(tmp_path, *arguments) == 2
     assert words in capsys.readouterr().err
@@ -355,6 +384,7 @@ def test_cells_that_touch_are_trained_on_and_scored(tmp_path, monkeypatch):
 def test_missing_data_are_named(tmp_path, capsys, monkeypatch):
     def missing():
         raise datasets.DataUnavailable("get it there")
+
     monkeypatch.setattr(datasets, "load_isbi2012", missing)
     assert command(tmp_path, "run", "tiny") == 2 and "get it there" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.json"))
@@ -381,8 +411,7 @@ def cluster(tmp_path, name):
 
     def worker(index):
         setting = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        return start(tmp_path, "run", name, "--strategy", "multiworker",
-                     environment={"TF_CONFIG": json.dumps(setting)})
+        return start(tmp_path, "run", name, "--strategy", "multiworker", environment={"TF_CONFIG": json.dumps(setting)})
 
     return worker
 

@@ -7,11 +7,45 @@ import numpy as np
 import pytest
 
 from unet_tutorial import geometry, model
-from unet_tutorial.geometry import (context_margin, crop_margins, input_span, layer_sizes, legal_input_sizes,
-                                    output_size, receptive_field)
+from unet_tutorial.geometry import (
+    context_margin,
+    crop_margins,
+    input_span,
+    layer_sizes,
+    legal_input_sizes,
+    output_size,
+    receptive_field,
+)
 
-FIGURE_1 = [572, 570, 568, 284, 282, 280, 140, 138, 136, 68, 66, 64, 32, 30, 28,
-            56, 54, 52, 104, 102, 100, 200, 198, 196, 392, 390, 388]
+FIGURE_1 = [
+    572,
+    570,
+    568,
+    284,
+    282,
+    280,
+    140,
+    138,
+    136,
+    68,
+    66,
+    64,
+    32,
+    30,
+    28,
+    56,
+    54,
+    52,
+    104,
+    102,
+    100,
+    200,
+    198,
+    196,
+    392,
+    390,
+    388,
+]
 
 
 def survives(size, depth, cost):
@@ -67,7 +101,7 @@ def test_output_is_184_px_smaller_and_leaves_4_when_divided_by_16():
 def test_build_unet_accepts_the_legal_sizes_and_no_other(depth, padding, monkeypatch):
     """The blocks alone decide: the check that build_unet makes first is taken away."""
     least = {"valid": {1: 18, 2: 44, 3: 92}, "same": {1: 2, 2: 4, 3: 8}}[padding][depth]
-    sizes = range(max(1, least - 9), least + 2 ** depth + 4)
+    sizes = range(max(1, least - 9), least + 2**depth + 4)
     legal = legal_input_sizes(sizes[0], sizes[-1], depth, padding)
     assert legal[0] == least
     for size in sizes:
@@ -84,19 +118,32 @@ def accepted(shape, depth, padding):
         return False
 
 
-@pytest.mark.parametrize("size, legal", [(187, False), (188, True), (196, False), (204, True), (560, False),
-                                         (572, True)])
+@pytest.mark.parametrize(
+    "size, legal", [(187, False), (188, True), (196, False), (204, True), (560, False), (572, True)]
+)
 def test_build_unet_at_depth_4(size, legal):
     assert accepted((size, 188, 1), 4, "valid") == accepted((188, size, 1), 4, "valid") == legal
 
 
-@pytest.mark.parametrize("depth, padding, size", [(1, "valid", 18), (2, "valid", 60), (3, "valid", 108),
-                                                  (4, "valid", 188), (1, "same", 6), (3, "same", 24), (4, "same", 32)])
+@pytest.mark.parametrize(
+    "depth, padding, size",
+    [
+        (1, "valid", 18),
+        (2, "valid", 60),
+        (3, "valid", 108),
+        (4, "valid", 188),
+        (1, "same", 6),
+        (3, "same", 24),
+        (4, "same", 32),
+    ],
+)
 def test_sizes_and_crops_are_those_of_the_live_net(depth, padding, size):
     unet = model.build_unet((size, size, 1), 1, 1, depth, padding)
     assert layer_sizes(size, depth, padding) == [
-        layer.output.shape[1] for layer in unet.layers
-        if layer.name == "image" or layer.name.split("_")[-1] in ("conv1", "conv2", "pool", "up")]
+        layer.output.shape[1]
+        for layer in unet.layers
+        if layer.name == "image" or layer.name.split("_")[-1] in ("conv1", "conv2", "pool", "up")
+    ]
     crops = [(layer.input.shape[1] - layer.output.shape[1]) // 2 for layer in unet.layers if "crop" in layer.name]
     assert crop_margins(size, depth, padding) == crop_margins(None, depth, padding) == (crops or [0] * depth)
 
@@ -106,18 +153,33 @@ def test_bottom_sizes():
     assert layer_sizes(4, 2, "same") == [4, 4, 4, 2, 2, 2, 1, 1, 1, 2, 2, 2, 4, 4, 4]
 
 
-@pytest.mark.parametrize("size, depth, cause", [
-    (570, 4, "after level 2 the 2x2 pooling would meet the odd size 279; nearest legal sizes are 556 and 572"),
-    (571, 4, "after level 1 the 2x2 pooling would meet the odd size 567; nearest legal sizes are 556 and 572"),
-    (187, 4, "after level 1 the 2x2 pooling would meet the odd size 183; the smallest legal size is 188"),
-    (4, 1, "at level 1 the two 3x3 convolutions would get only 4 px; the smallest legal size is 18"),
-    (12, 1, "at the bottom the two 3x3 convolutions would get only 4 px; the smallest legal size is 18"),
-    (14, 1, "on the way up, at level 1, the two 3x3 convolutions would get only 2 px; the smallest legal size is 18"),
-    (40, 2, "on the way up, at level 1, the two 3x3 convolutions would get only 4 px; the smallest legal size is 44"),
-    (32, 2, "on the way up, at level 2, the two 3x3 convolutions would get only 2 px; the smallest legal size is 44"),
-    (28, 2, "at the bottom the two 3x3 convolutions would get only 4 px; the smallest legal size is 44"),
-    (12, 2, "at level 2 the two 3x3 convolutions would get only 4 px; the smallest legal size is 44"),
-])
+@pytest.mark.parametrize(
+    "size, depth, cause",
+    [
+        (570, 4, "after level 2 the 2x2 pooling would meet the odd size 279; nearest legal sizes are 556 and 572"),
+        (571, 4, "after level 1 the 2x2 pooling would meet the odd size 567; nearest legal sizes are 556 and 572"),
+        (187, 4, "after level 1 the 2x2 pooling would meet the odd size 183; the smallest legal size is 188"),
+        (4, 1, "at level 1 the two 3x3 convolutions would get only 4 px; the smallest legal size is 18"),
+        (12, 1, "at the bottom the two 3x3 convolutions would get only 4 px; the smallest legal size is 18"),
+        (
+            14,
+            1,
+            "on the way up, at level 1, the two 3x3 convolutions would get only 2 px; the smallest legal size is 18",
+        ),
+        (
+            40,
+            2,
+            "on the way up, at level 1, the two 3x3 convolutions would get only 4 px; the smallest legal size is 44",
+        ),
+        (
+            32,
+            2,
+            "on the way up, at level 2, the two 3x3 convolutions would get only 2 px; the smallest legal size is 44",
+        ),
+        (28, 2, "at the bottom the two 3x3 convolutions would get only 4 px; the smallest legal size is 44"),
+        (12, 2, "at level 2 the two 3x3 convolutions would get only 4 px; the smallest legal size is 44"),
+    ],
+)
 def test_messages_name_the_value_the_rule_and_the_way_out(size, depth, cause):
     for function in (layer_sizes, output_size, crop_margins):
         with pytest.raises(ValueError) as error:
@@ -129,23 +191,34 @@ def test_a_message_about_a_very_deep_net_comes_at_once():
     least = next(size for size in range(1, 999) if survives(size, 6, 4))
     with pytest.raises(ValueError, match=f"smallest legal size is {least}$"):
         layer_sizes(570, 6)
-    with pytest.raises(ValueError, match=f"smallest legal size is {2 ** 60}$"):
+    with pytest.raises(ValueError, match=f"smallest legal size is {2**60}$"):
         layer_sizes(570, 60, "same")
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda: layer_sizes(572.0), "input size 572.0"), (lambda: layer_sizes(0), "input size 0"),
-    (lambda: layer_sizes(True), "input size True"), (lambda: layer_sizes("572"), "input size '572'"),
-    (lambda: layer_sizes(572, 0), "depth 0"),
-    (lambda: layer_sizes(572, 4, "full"), "padding 'full': must be 'valid' or 'same'"),
-    (lambda: output_size(572, 1.5), "depth 1.5"), (lambda: crop_margins(572, -1), "depth -1"),
-    (lambda: legal_input_sizes(0, 5), "minimum 0"), (lambda: legal_input_sizes(1, 5.5), "maximum 5.5"),
-    (lambda: legal_input_sizes(6, 5), "minimum 6: must not exceed the maximum 5"),
-    (lambda: legal_input_sizes(1, 5, 0), "depth 0"), (lambda: legal_input_sizes(1, 5, 1, None), "padding None"),
-    (lambda: input_span(-1), "output index -1: .*at least 0"), (lambda: input_span(0, 0), "depth 0"),
-    (lambda: input_span(0, 1, "full"), "padding 'full'"), (lambda: receptive_field(0), "depth 0"),
-    (lambda: context_margin(0), "depth 0"), (lambda: context_margin(1, "full"), "padding 'full'"),
-])
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: layer_sizes(572.0), "input size 572.0"),
+        (lambda: layer_sizes(0), "input size 0"),
+        (lambda: layer_sizes(True), "input size True"),
+        (lambda: layer_sizes("572"), "input size '572'"),
+        (lambda: layer_sizes(572, 0), "depth 0"),
+        (lambda: layer_sizes(572, 4, "full"), "padding 'full': must be 'valid' or 'same'"),
+        (lambda: output_size(572, 1.5), "depth 1.5"),
+        (lambda: crop_margins(572, -1), "depth -1"),
+        (lambda: legal_input_sizes(0, 5), "minimum 0"),
+        (lambda: legal_input_sizes(1, 5.5), "maximum 5.5"),
+        (lambda: legal_input_sizes(6, 5), "minimum 6: must not exceed the maximum 5"),
+        (lambda: legal_input_sizes(1, 5, 0), "depth 0"),
+        (lambda: legal_input_sizes(1, 5, 1, None), "padding None"),
+        (lambda: input_span(-1), "output index -1: .*at least 0"),
+        (lambda: input_span(0, 0), "depth 0"),
+        (lambda: input_span(0, 1, "full"), "padding 'full'"),
+        (lambda: receptive_field(0), "depth 0"),
+        (lambda: context_margin(0), "depth 0"),
+        (lambda: context_margin(1, "full"), "padding 'full'"),
+    ],
+)
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match="^" + message):
         call()
@@ -169,14 +242,14 @@ def dependencies(depth, padding, length):
             layer.set_weights([np.full(layer.kernel.shape, 1 / layer.kernel.shape[0] ** 2), np.zeros(layer.bias.shape)])
     columns = np.zeros((length, side, length, 1), np.float32)
     columns[np.arange(length), :, np.arange(length)] = 1
-    outputs = [unet(columns[start:start + 32], training=False).numpy() for start in range(0, length, 32)]
+    outputs = [unet(columns[start : start + 32], training=False).numpy() for start in range(0, length, 32)]
     return np.concatenate(outputs)[:, 0, :, 0] > 0
 
 
 @pytest.fixture(scope="module", params=[1, 2, 3, 4])
 def valid_net(request):
     depth = request.param
-    length = legal_input_sizes(1, 999, depth)[0] + (2 if depth < 3 else 1) * 2 ** depth
+    length = legal_input_sizes(1, 999, depth)[0] + (2 if depth < 3 else 1) * 2**depth
     return depth, dependencies(depth, "valid", length)
 
 
@@ -188,7 +261,7 @@ def test_receptive_field_is_what_a_live_net_sees(valid_net):
         spans.append(inputs[-1] - inputs[0] + 1)
         assert len(inputs) == spans[-1]
         assert input_span(index, depth) == (inputs[0], inputs[-1])
-    assert len(spans) >= 2 ** depth  # all phases
+    assert len(spans) >= 2**depth  # all phases
     assert receptive_field(depth) == (min(spans), max(spans))
 
 
@@ -202,7 +275,7 @@ def test_span_at_depth_4():
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_same_padding_sees_what_the_span_says_and_zeros_reach_the_margin(depth):
     margin = context_margin(depth, "same")
-    length = (2 * margin // 2 ** depth + 3) * 2 ** depth
+    length = (2 * margin // 2**depth + 3) * 2**depth
     for index, column in enumerate(dependencies(depth, "same", length).T):
         inputs = np.flatnonzero(column)
         first, last = input_span(index, depth, "same")

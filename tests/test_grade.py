@@ -21,29 +21,51 @@ from tools import assignments, grade, sandbox, wire
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "the-hidden-answer-4711"
 MASTER = [
-    ("raw", "# ASSIGNMENT CONFIG\nname: tiny\ninit_cell: false\nexport_cell: false\ntests:\n    files: true\n    ok_format: false"),
-    ("markdown", "# Tiny"), ("code", "import numpy as np"),
-    *(part for name, body in (("double", "2 * x"), ("square", "x ** 2")) for part in (
-        ("raw", f"# BEGIN QUESTION\nname: {name}\ncheck_cell: false"), ("markdown", f"Write `{name}`."),
-        ("raw", "# BEGIN SOLUTION"),
-        ("code", f"def {name}(x):\n    # BEGIN SOLUTION\n    return {body}\n    # END SOLUTION"),
-        ("raw", "# END SOLUTION"), ("raw", "# BEGIN TESTS"),
-        ("code", f'""" # BEGIN TEST CONFIG\npoints: 2\nhidden: true\n""" # END TEST CONFIG\ndef test_{name}({name}):\n'
-                 f'    import numpy as np\n    from unet_tutorial import exercises\n    secret = "{SECRET}"\n'
-                 f'    def {name}_truth(x):\n        return {body}\n'
-                 f'    exercises.check({name}, {name}_truth, [(np.arange(5.0),), (np.array(3.0),)])'),
-        ("raw", "# END TESTS"), ("raw", "# END QUESTION")))]
+    (
+        "raw",
+        "# ASSIGNMENT CONFIG\nname: tiny\ninit_cell: false\nexport_cell: false\ntests:\n    files: true\n    ok_format: false",
+    ),
+    ("markdown", "# Tiny"),
+    ("code", "import numpy as np"),
+    *(
+        part
+        for name, body in (("double", "2 * x"), ("square", "x ** 2"))
+        for part in (
+            ("raw", f"# BEGIN QUESTION\nname: {name}\ncheck_cell: false"),
+            ("markdown", f"Write `{name}`."),
+            ("raw", "# BEGIN SOLUTION"),
+            ("code", f"def {name}(x):\n    # BEGIN SOLUTION\n    return {body}\n    # END SOLUTION"),
+            ("raw", "# END SOLUTION"),
+            ("raw", "# BEGIN TESTS"),
+            (
+                "code",
+                f'""" # BEGIN TEST CONFIG\npoints: 2\nhidden: true\n""" # END TEST CONFIG\ndef test_{name}({name}):\n'
+                f'    import numpy as np\n    from unet_tutorial import exercises\n    secret = "{SECRET}"\n'
+                f"    def {name}_truth(x):\n        return {body}\n"
+                f"    exercises.check({name}, {name}_truth, [(np.arange(5.0),), (np.array(3.0),)])",
+            ),
+            ("raw", "# END TESTS"),
+            ("raw", "# END QUESTION"),
+        )
+    ),
+]
 GOOD = "import numpy as np\ndef double(x):\n    return x + x\ndef square(x):\n    return x * x"
 FOREVER = "while True:\n    pass"
 # It sleeps: what ends it counts seconds, and a loop would cost them on the processor.
-DEAF = ("import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
-        "while True:\n    time.sleep(0.1)")
+DEAF = "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True:\n    time.sleep(0.1)"
 
 # What a notebook holds: cells, then the points of double and square, then a word of what went wrong.
 NOTEBOOKS = {
     "good": ([GOOD], 2, 2, ""),
-    "good-by-lists": (["def double(x):\n    return [2 * one for one in np.atleast_1d(x)] if np.ndim(x) else 2 * x",
-                       "import numpy as np\ndef square(x):\n    return np.float32(x) ** 2"], 2, 2, ""),
+    "good-by-lists": (
+        [
+            "def double(x):\n    return [2 * one for one in np.atleast_1d(x)] if np.ndim(x) else 2 * x",
+            "import numpy as np\ndef square(x):\n    return np.float32(x) ** 2",
+        ],
+        2,
+        2,
+        "",
+    ),
     "wrong-once": ([GOOD, "def square(x):\n    return x * 2"], 2, 0, ""),
     "unsolved": (["def double(x):\n    ...\ndef square(x):\n    ..."], 0, 0, ""),
     "empty": ([], 0, 0, ""),
@@ -59,27 +81,83 @@ NOTEBOOKS = {
     "call-crashes": ([GOOD, "import ctypes\ndef square(x):\n    ctypes.string_at(0)"], 2, 0, ""),
     "recursion": ([GOOD, "def square(x):\n    return square(x)"], 2, 0, ""),
     "memory": ([GOOD, "hoard = [np.ones(2 ** 26) for _ in range(20)]"], 2, 2, "memory"),
-    "processes": ([GOOD, "import subprocess\nmany = [subprocess.Popen(['sleep', '60']) for _ in range(200)]\n"
-                         "import time\ntime.sleep(2)"], 2, 2, "processes"),
-    "fills-the-disk": ([GOOD, "with open('big', 'wb') as file:\n    for _ in range(400):\n        file.write(bytes(2 ** 20))"],
-                       2, 2, "cell 2"),
-    "deletes-files": (["import shutil, pathlib\nfor place in ('{victim}', '{root}/unet_tutorial', '/usr/bin', '{out}'):\n"
-                       "    shutil.rmtree(place, ignore_errors=True)", GOOD], 2, 2, ""),
+    "processes": (
+        [
+            GOOD,
+            "import subprocess\nmany = [subprocess.Popen(['sleep', '60']) for _ in range(200)]\n"
+            "import time\ntime.sleep(2)",
+        ],
+        2,
+        2,
+        "processes",
+    ),
+    "fills-the-disk": (
+        [GOOD, "with open('big', 'wb') as file:\n    for _ in range(400):\n        file.write(bytes(2 ** 20))"],
+        2,
+        2,
+        "cell 2",
+    ),
+    "deletes-files": (
+        [
+            "import shutil, pathlib\nfor place in ('{victim}', '{root}/unet_tutorial', '/usr/bin', '{out}'):\n"
+            "    shutil.rmtree(place, ignore_errors=True)",
+            GOOD,
+        ],
+        2,
+        2,
+        "",
+    ),
     "reads-others": (["import pathlib\nprint(open('{victim}/good.ipynb').read())", GOOD], 2, 2, "FileNotFoundError"),
-    "network": (["import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)", GOOD], 2, 2, "ConnectionRefusedError"),
-    "looks-for-the-tests": ([GOOD, "import os\nfor folder, _, files in os.walk('/'):\n"
-                             "    if 'square.py' in files or 'tiny.ipynb' in files:\n        raise RuntimeError(folder)",
-                             "import gc\ndef square(x):\n    for one in gc.get_objects():\n"
-                             "        if isinstance(one, dict) and any(isinstance(text, str) and text.startswith('the-hid')\n"
-                             "                                         for text in one.values()):\n"
-                             "            return x * x\n    return None"], 2, 0, ""),
-    "disarms-the-checks": (["import sys\nfrom unet_tutorial import exercises\nexercises.check = lambda *a, **k: None\n"
-                            "exercises._difference = exercises.fault = lambda *a, **k: None\nexercises.Wrong = ValueError\n"
-                            "def double(x):\n    return 0\ndef square(x):\n    return 0"], 0, 0, ""),
-    "answers-for-itself": ([GOOD, "import os\nfor number in range(3, 30):\n    try:\n        os.write(number, b'x' * 100)\n"
-                            "    except OSError: pass"], None, None, ""),
-    "returns-strange-things": ([GOOD, "def square(x):\n    return object()\nclass Double:\n    def __call__(self, x):\n"
-                                "        return 2 * x\ndouble = Double()"], 2, 0, ""),
+    "network": (
+        ["import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)", GOOD],
+        2,
+        2,
+        "ConnectionRefusedError",
+    ),
+    "looks-for-the-tests": (
+        [
+            GOOD,
+            "import os\nfor folder, _, files in os.walk('/'):\n"
+            "    if 'square.py' in files or 'tiny.ipynb' in files:\n        raise RuntimeError(folder)",
+            "import gc\ndef square(x):\n    for one in gc.get_objects():\n"
+            "        if isinstance(one, dict) and any(isinstance(text, str) and text.startswith('the-hid')\n"
+            "                                         for text in one.values()):\n"
+            "            return x * x\n    return None",
+        ],
+        2,
+        0,
+        "",
+    ),
+    "disarms-the-checks": (
+        [
+            "import sys\nfrom unet_tutorial import exercises\nexercises.check = lambda *a, **k: None\n"
+            "exercises._difference = exercises.fault = lambda *a, **k: None\nexercises.Wrong = ValueError\n"
+            "def double(x):\n    return 0\ndef square(x):\n    return 0"
+        ],
+        0,
+        0,
+        "",
+    ),
+    "answers-for-itself": (
+        [
+            GOOD,
+            "import os\nfor number in range(3, 30):\n    try:\n        os.write(number, b'x' * 100)\n"
+            "    except OSError: pass",
+        ],
+        None,
+        None,
+        "",
+    ),
+    "returns-strange-things": (
+        [
+            GOOD,
+            "def square(x):\n    return object()\nclass Double:\n    def __call__(self, x):\n"
+            "        return 2 * x\ndouble = Double()",
+        ],
+        2,
+        0,
+        "",
+    ),
     "returns-too-much": ([GOOD, "def square(x):\n    return np.zeros((2 ** 14, 2 ** 12))"], 2, 0, ""),
     "not-json": (b"\x00\x01 no notebook", 0, 0, "is not a notebook"),
     "not-a-notebook": (b"[1, 2, 3]", 0, 0, "is not a notebook"),
@@ -121,11 +199,15 @@ def graded(own, tmp_path_factory):
         elif isinstance(content, bytes):
             path.write_bytes(content)
         else:
-            cells = [cell.format(**places) if "{" in cell and "}/" in cell or "{port}" in cell or "{victim}" in cell
-                     else cell for cell in content]
+            cells = [
+                cell.format(**places)
+                if "{" in cell and "}/" in cell or "{port}" in cell or "{victim}" in cell
+                else cell
+                for cell in content
+            ]
             path.write_text(notebook([("code", cell) for cell in cells]))
     before = {path: path.read_bytes() for path in source.iterdir() if not path.is_symlink()}
-    limits = grade.Limits(seconds=60, cell_seconds=10, call_seconds=5, memory=640 * 2 ** 20)
+    limits = grade.Limits(seconds=60, cell_seconds=10, call_seconds=5, memory=640 * 2**20)
     results = grade.grade_folder("tiny", source, target, limits, own)
     assert {path: path.read_bytes() for path in source.iterdir() if not path.is_symlink()} == before
     listening.setblocking(False)
@@ -169,15 +251,26 @@ def test_the_secrets_of_the_tests_reach_nobody(graded):
 def test_one_notebook_goes_to_standard_output_as_json(own, tmp_path):
     path = tmp_path / "one.ipynb"
     path.write_text(notebook([("code", GOOD)]))
-    run = subprocess.run([sys.executable, "-m", "tools.grade", "tiny", "--masters", own, "--json", path],
-                         capture_output=True, text=True, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-m", "tools.grade", "tiny", "--masters", own, "--json", path],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
     answer = json.loads(run.stdout)
     assert (answer["student"], answer["points"], answer["possible"]) == ("one", 4, 4)
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["huge", "in", "out"], "choose one of tiny"), (["tiny", "nowhere", "out"], "is not a folder"),
-    (["tiny", "in", "in/out"], "give another one"), (["tiny", "in", "out"], "holds no .ipynb"), (["tiny"], "give a folder")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["huge", "in", "out"], "choose one of tiny"),
+        (["tiny", "nowhere", "out"], "is not a folder"),
+        (["tiny", "in", "in/out"], "give another one"),
+        (["tiny", "in", "out"], "holds no .ipynb"),
+        (["tiny"], "give a folder"),
+    ],
+)
 def test_a_wrong_command_is_refused_and_writes_nothing(own, tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
@@ -209,21 +302,40 @@ def test_otter_itself_gives_the_same_points(own, tmp_path):
     target = assignments.build(own / "tiny" / "tiny.ipynb", tmp_path / "students", tmp_path / "dist")
     path = tmp_path / "tiny.ipynb"
     made = nbformat.v4.new_notebook()
-    made.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "otter": {"assignment_name": "tiny"}}
+    made.metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+        "otter": {"assignment_name": "tiny"},
+    }
     made.cells = [nbformat.v4.new_code_cell(GOOD), nbformat.v4.new_code_cell("def square(x):\n    return x * 2")]
     nbformat.write(made, path)
     otter = shutil.which("otter", path=os.path.dirname(sys.executable))
-    subprocess.run([otter, "run", "-a", target / "autograder.zip", "-o", tmp_path, path], check=True, capture_output=True,
-                   cwd=tmp_path)
+    subprocess.run(
+        [otter, "run", "-a", target / "autograder.zip", "-o", tmp_path, path],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+    )
     tests = json.loads((tmp_path / "results.json").read_text())["tests"]
     points = {one["name"].split()[0]: one.get("score", 0) for one in tests if "Public" not in one["name"]}
     ours = grade.grade(path, target / "tests")
     assert points == {question.name: question.points for question in ours.questions}
 
 
-@pytest.mark.parametrize("value", [
-    None, True, 3, -2.5, "text", (1, (2.0, None)), [1, [2]], {"a": np.arange(6).reshape(2, 3), "b": (np.zeros(0),)},
-    float("nan"), np.float32(1.5)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        3,
+        -2.5,
+        "text",
+        (1, (2.0, None)),
+        [1, [2]],
+        {"a": np.arange(6).reshape(2, 3), "b": (np.zeros(0),)},
+        float("nan"),
+        np.float32(1.5),
+    ],
+)
 def test_a_message_arrives_as_it_was_sent(tmp_path, value):
     with open(tmp_path / "pipe", "wb") as file:
         wire.send(file, value)

@@ -9,8 +9,16 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from unet_tutorial import losses
-from unet_tutorial.losses import (STRIP, border_weight_map, class_balance, separate_touching, soft_max, weight_map,
-                                  weighted_cross_entropy, weighted_cross_entropy_loss)
+from unet_tutorial.losses import (
+    STRIP,
+    border_weight_map,
+    class_balance,
+    separate_touching,
+    soft_max,
+    weight_map,
+    weighted_cross_entropy,
+    weighted_cross_entropy_loss,
+)
 from unet_tutorial.rounding import assert_agree, largest_difference, rounding_bound
 
 
@@ -21,7 +29,7 @@ def border_by_definition(cells, w0, sigma):
         return weights
     pixels = np.argwhere(cells == 0)
     distances = np.sort([cdist(pixels, np.argwhere(cells == cell)).min(axis=1) for cell in ids], axis=0)
-    weights[cells == 0] = w0 * np.exp(-(distances[0] + distances[1]) ** 2 / (2 * sigma**2))
+    weights[cells == 0] = w0 * np.exp(-((distances[0] + distances[1]) ** 2) / (2 * sigma**2))
     return weights
 
 
@@ -34,9 +42,9 @@ def random_cells(rng, kind):
     if kind == "crowded":
         return rng.integers(0, 5, shape)
     cells = np.zeros(shape, int)  # rectangles
-    for cell in rng.permutation(40)[:rng.integers(1, 8)] + 1:
+    for cell in rng.permutation(40)[: rng.integers(1, 8)] + 1:
         top, left = rng.integers(0, shape)
-        cells[top:top + rng.integers(1, 8), left:left + rng.integers(1, 8)] = cell
+        cells[top : top + rng.integers(1, 8), left : left + rng.integers(1, 8)] = cell
     return cells
 
 
@@ -48,7 +56,7 @@ def touching_pixels(cells):
     height, width = cells.shape
     found = np.zeros(cells.shape, bool)
     for row, column in np.argwhere(cells > 0):
-        around = cells[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
+        around = cells[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
         found[row, column] = ((around != 0) & (around != cells[row, column])).any()
     return found
 
@@ -60,6 +68,7 @@ def three_touching_cells():
 
 
 # border weight map
+
 
 @pytest.mark.rounding
 @pytest.mark.parametrize("kind", KINDS)
@@ -91,7 +100,7 @@ def test_border_map_of_two_far_walls_by_hand(axis):
     cells[:, 0], cells[:, 39] = 9, 4
     found = border_weight_map(np.moveaxis(cells, axis, 0), sigma=20.0)
     expected = np.zeros(cells.shape)
-    expected[:, 1:39] = 10 * np.exp(-39**2 / 800)
+    expected[:, 1:39] = 10 * np.exp(-(39**2) / 800)
     assert_agree(np.moveaxis(found, 0, axis), expected, BORDER)
 
 
@@ -106,9 +115,9 @@ def test_border_map_is_exact_up_to_10_sigma_and_zero_beyond(between, reached, ax
     cells = np.zeros((1, 90), int)
     cells[0, 0], cells[0, between] = 1, 2
     found = border_weight_map(np.moveaxis(cells, axis, 0), w0=1e30).ravel()
-    expected = 1e30 * np.exp(-between**2 / 50) if reached else 0
+    expected = 1e30 * np.exp(-(between**2) / 50) if reached else 0
     assert_agree(found[1:between], np.full(between - 1, expected), BORDER)
-    assert not found[between + 26:].any()
+    assert not found[between + 26 :].any()
 
 
 def test_border_map_of_an_image_of_many_strips():
@@ -128,7 +137,7 @@ def test_border_map_is_zero_on_cells_and_grows_as_the_gap_closes():
     peaks = []
     for gap in (1, 2, 4, 8):
         cells = np.zeros((9, 20), int)
-        cells[:, :5], cells[:, 5 + gap:] = 3, 7
+        cells[:, :5], cells[:, 5 + gap :] = 3, 7
         weights = border_weight_map(cells)
         assert (weights[cells > 0] == 0).all() and (weights[cells == 0] > 0).all()
         peaks.append(weights.max())
@@ -169,26 +178,47 @@ def test_border_map_takes_any_integer_type(dtype):
     assert_agree(border_weight_map(cells.astype(dtype)), border_weight_map(cells), BORDER)
 
 
-@pytest.mark.parametrize("cells", [np.zeros((5, 6), int), np.full((5, 6), 3), np.pad([[4]], 3), np.array([[0]]),
-                                   np.array([[2, 0, 2, 0]])], ids=["none", "full", "one", "one pixel", "two pieces"])
+@pytest.mark.parametrize(
+    "cells",
+    [np.zeros((5, 6), int), np.full((5, 6), 3), np.pad([[4]], 3), np.array([[0]]), np.array([[2, 0, 2, 0]])],
+    ids=["none", "full", "one", "one pixel", "two pieces"],
+)
 def test_border_map_of_fewer_than_two_cells_is_zero(cells):
     weights = border_weight_map(cells)
     assert weights.shape == cells.shape and weights.dtype == np.float32 and not weights.any()
 
 
-@pytest.mark.parametrize("name, value, rule", [("w0", -1, ">= 0"), ("w0", np.nan, ">= 0"), ("w0", np.inf, ">= 0"),
-                                               ("sigma", 0, "> 0"), ("sigma", -5, "> 0"), ("sigma", np.nan, "> 0"),
-                                               ("sigma", np.inf, "> 0"), ("sigma", "5", "> 0")])
+@pytest.mark.parametrize(
+    "name, value, rule",
+    [
+        ("w0", -1, ">= 0"),
+        ("w0", np.nan, ">= 0"),
+        ("w0", np.inf, ">= 0"),
+        ("sigma", 0, "> 0"),
+        ("sigma", -5, "> 0"),
+        ("sigma", np.nan, "> 0"),
+        ("sigma", np.inf, "> 0"),
+        ("sigma", "5", "> 0"),
+    ],
+)
 @pytest.mark.parametrize("function", [border_weight_map, weight_map])
 def test_bad_height_or_width_is_named(function, name, value, rule):
     with pytest.raises(ValueError, match=f"^{name} {value!r}: must be a finite number {rule}"):
         function(np.array([[1, 0, 2]]), **{name: value})
 
 
-@pytest.mark.parametrize("cells, message", [
-    (np.array([[1.0, 0.0, 2.0]]), "float64"), (np.array([[np.nan, 0.0]]), "float64"),
-    (np.array([[True, False]]), "bool"), (np.array([[1, 0, -7]]), "negative id -7"),
-    (np.zeros((2, 3, 4), int), r"\(2, 3, 4\)"), (np.array([1, 0]), r"\(2,\)"), (np.zeros((0, 4), int), "no pixel")])
+@pytest.mark.parametrize(
+    "cells, message",
+    [
+        (np.array([[1.0, 0.0, 2.0]]), "float64"),
+        (np.array([[np.nan, 0.0]]), "float64"),
+        (np.array([[True, False]]), "bool"),
+        (np.array([[1, 0, -7]]), "negative id -7"),
+        (np.zeros((2, 3, 4), int), r"\(2, 3, 4\)"),
+        (np.array([1, 0]), r"\(2,\)"),
+        (np.zeros((0, 4), int), "no pixel"),
+    ],
+)
 @pytest.mark.parametrize("function", [border_weight_map, weight_map, separate_touching])
 def test_bad_cells_are_named(function, cells, message):
     with pytest.raises(ValueError, match=f"^cells.*{message}"):
@@ -196,6 +226,7 @@ def test_bad_cells_are_named(function, cells, message):
 
 
 # class balance and the whole map
+
 
 @pytest.mark.parametrize("shape", [(9, 7), (1, 40), (4, 5, 6)])
 def test_classes_weigh_the_same_and_the_mean_is_one(shape):
@@ -223,11 +254,20 @@ def test_one_class_only_weighs_one(labels):
     assert weights.shape == labels.shape and weights.dtype == np.float32 and (weights == 1).all()
 
 
-@pytest.mark.parametrize("labels, message", [
-    (np.array([[0, 255]]), "255"), (np.array([[0, 2]]), "2"), (np.array([[0, -1]]), "-1"),
-    (np.array([[0.0, 1.0]]), "float64"), (np.array([[np.nan, 1.0]]), "float64"),
-    (np.zeros((0, 3), int), "no pixel"), (np.zeros((2, 0, 3), int), "no pixel"),
-    (np.array([0, 1]), r"\(2,\)"), (np.zeros((1, 2, 3, 4), int), r"\(1, 2, 3, 4\)")])
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (np.array([[0, 255]]), "255"),
+        (np.array([[0, 2]]), "2"),
+        (np.array([[0, -1]]), "-1"),
+        (np.array([[0.0, 1.0]]), "float64"),
+        (np.array([[np.nan, 1.0]]), "float64"),
+        (np.zeros((0, 3), int), "no pixel"),
+        (np.zeros((2, 0, 3), int), "no pixel"),
+        (np.array([0, 1]), r"\(2,\)"),
+        (np.zeros((1, 2, 3, 4), int), r"\(1, 2, 3, 4\)"),
+    ],
+)
 def test_bad_labels_are_named(labels, message):
     with pytest.raises(ValueError, match=f"^labels.*{message}"):
         class_balance(labels)
@@ -249,6 +289,7 @@ def test_weight_map_of_one_class_is_one(cells):
 
 
 # separation of touching cells
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_separated_cells_touch_no_more(kind):
@@ -288,8 +329,9 @@ def test_a_thin_cell_between_two_others_survives():
 
 
 def test_of_tiny_cells_the_smaller_is_kept_and_then_the_lower_id():
-    np.testing.assert_array_equal(separate_touching(np.array([[4, 4, 4], [4, 7, 4], [4, 4, 4]])),
-                                  [[0, 0, 0], [0, 7, 0], [0, 0, 0]])
+    np.testing.assert_array_equal(
+        separate_touching(np.array([[4, 4, 4], [4, 7, 4], [4, 4, 4]])), [[0, 0, 0], [0, 7, 0], [0, 0, 0]]
+    )
     np.testing.assert_array_equal(separate_touching(np.array([[8, 3]])), [[0, 3]])
     np.testing.assert_array_equal(separate_touching(np.array([[1, 1, 5], [1, 1, 5]])), [[1, 0, 5], [1, 0, 5]])
 
@@ -309,6 +351,7 @@ def test_separation_keeps_large_ids_exact():
 
 # soft-max and cross entropy
 
+
 def energy_by_loops(labels, logits, weights):
     total = 0.0
     for place in np.ndindex(labels.shape):
@@ -319,8 +362,11 @@ def energy_by_loops(labels, logits, weights):
 
 def random_batch(classes=3, shape=(2, 4, 5)):
     rng = np.random.default_rng(1)
-    return (rng.integers(0, classes, shape), rng.normal(0, 3, (*shape, classes)).astype(np.float32),
-            rng.uniform(0, 12, shape).astype(np.float32))
+    return (
+        rng.integers(0, classes, shape),
+        rng.normal(0, 3, (*shape, classes)).astype(np.float32),
+        rng.uniform(0, 12, shape).astype(np.float32),
+    )
 
 
 def test_soft_max_is_its_definition_and_does_not_overflow():
@@ -332,8 +378,15 @@ def test_soft_max_is_its_definition_and_does_not_overflow():
     np.testing.assert_array_equal(soft_max(np.array([1e30, 0.0, -1e30])), [1, 0, 0])
 
 
-@pytest.mark.parametrize("logits, message", [(np.array([1, 2]), "int64"), (np.array([np.nan, 1.0]), r"\(2,\)"),
-                                             (np.float64(1), r"\(\)"), (np.array([[np.inf, 1.0]]), r"\(1, 2\)")])
+@pytest.mark.parametrize(
+    "logits, message",
+    [
+        (np.array([1, 2]), "int64"),
+        (np.array([np.nan, 1.0]), r"\(2,\)"),
+        (np.float64(1), r"\(\)"),
+        (np.array([[np.inf, 1.0]]), r"\(1, 2\)"),
+    ],
+)
 def test_soft_max_refuses_what_is_no_finite_map(logits, message):
     with pytest.raises(ValueError, match=f"logits.*{message}.*finite"):
         soft_max(logits)
@@ -355,8 +408,11 @@ def test_cross_entropy_is_equation_1_with_a_minus_sign(classes):
 
 def test_cross_entropy_is_linear_in_the_weights():
     labels, logits, weights = random_batch()
-    assert_agree(weighted_cross_entropy(labels, logits, 3 * weights),
-                 3 * weighted_cross_entropy(labels, logits, weights), logits.size)
+    assert_agree(
+        weighted_cross_entropy(labels, logits, 3 * weights),
+        3 * weighted_cross_entropy(labels, logits, weights),
+        logits.size,
+    )
     assert float(weighted_cross_entropy(labels, logits, 0 * weights)) == 0
 
 
@@ -367,6 +423,7 @@ def test_cross_entropy_survives_a_probability_of_zero():
 
 def test_gradient_is_weight_times_soft_max_minus_truth():
     from unet_tutorial._tensorflow import tf
+
     labels, logits, weights = random_batch()
     variable = tf.Variable(logits)
     with tf.GradientTape() as tape:
@@ -377,29 +434,35 @@ def test_gradient_is_weight_times_soft_max_minus_truth():
 
 def test_cross_entropy_in_a_graph_and_in_half_precision():
     from unet_tutorial._tensorflow import tf
+
     labels, logits, weights = random_batch()
     compiled = tf.function(weighted_cross_entropy)
-    assert_agree(compiled(labels.astype(np.uint8), logits, weights),
-                 weighted_cross_entropy(labels, logits, weights), logits.size)
+    assert_agree(
+        compiled(labels.astype(np.uint8), logits, weights), weighted_cross_entropy(labels, logits, weights), logits.size
+    )
     half = tf.cast(logits, tf.bfloat16)
     energy = weighted_cross_entropy(labels, half, weights)
     assert energy.dtype == tf.float32
     assert_agree(energy, weighted_cross_entropy(labels, tf.cast(half, tf.float32), weights), logits.size)
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"labels": np.zeros((2, 4, 5), np.float32)}, "labels of dtype float32: must be integer"),
-    ({"labels": np.zeros((2, 4, 4), int)}, r"labels of shape \(2, 4, 4\) and logits of shape \(2, 4, 5, 3\).*crop"),
-    ({"labels": np.full((2, 4, 5), 3)}, "labels 3 to 3: must be class numbers from 0 to 2"),
-    ({"labels": np.full((2, 4, 5), -1)}, "labels -1 to -1"),
-    ({"logits": np.zeros((2, 4, 5, 1), np.float32)}, r"\(2, 4, 5, 1\): a soft-max needs two classes"),
-    ({"logits": np.float32(1)}, r"\(\): a soft-max needs two classes"),
-    ({"logits": np.zeros((2, 4, 5), np.float32)}, "labels of shape"),
-    ({"weights": np.ones((2, 4))}, r"weights of shape \(2, 4\) and logits"),
-    ({"weights": np.full((2, 4, 5), -1.0)}, "weights -1.0 to -1.0: must be finite and >= 0"),
-    ({"weights": np.where(np.arange(40).reshape(2, 4, 5) == 7, np.inf, 1)}, "weights 1.0 to inf"),
-    ({"labels": np.where(np.arange(40).reshape(2, 4, 5) == 7, 9, 1)}, "labels 1 to 9"),
-    ({"reduction": "none"}, "reduction 'none': must be 'mean' or 'sum'")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"labels": np.zeros((2, 4, 5), np.float32)}, "labels of dtype float32: must be integer"),
+        ({"labels": np.zeros((2, 4, 4), int)}, r"labels of shape \(2, 4, 4\) and logits of shape \(2, 4, 5, 3\).*crop"),
+        ({"labels": np.full((2, 4, 5), 3)}, "labels 3 to 3: must be class numbers from 0 to 2"),
+        ({"labels": np.full((2, 4, 5), -1)}, "labels -1 to -1"),
+        ({"logits": np.zeros((2, 4, 5, 1), np.float32)}, r"\(2, 4, 5, 1\): a soft-max needs two classes"),
+        ({"logits": np.float32(1)}, r"\(\): a soft-max needs two classes"),
+        ({"logits": np.zeros((2, 4, 5), np.float32)}, "labels of shape"),
+        ({"weights": np.ones((2, 4))}, r"weights of shape \(2, 4\) and logits"),
+        ({"weights": np.full((2, 4, 5), -1.0)}, "weights -1.0 to -1.0: must be finite and >= 0"),
+        ({"weights": np.where(np.arange(40).reshape(2, 4, 5) == 7, np.inf, 1)}, "weights 1.0 to inf"),
+        ({"labels": np.where(np.arange(40).reshape(2, 4, 5) == 7, 9, 1)}, "labels 1 to 9"),
+        ({"reduction": "none"}, "reduction 'none': must be 'mean' or 'sum'"),
+    ],
+)
 def test_bad_arguments_of_the_cross_entropy_are_named(change, message):
     labels, logits, weights = random_batch()
     with pytest.raises(ValueError, match=message):
@@ -415,13 +478,17 @@ def test_cross_entropy_of_nothing_is_refused():
 def test_loss_for_compile_is_the_same_energy(reduction):
     labels, logits, weights = random_batch()
     loss = weighted_cross_entropy_loss(reduction)
-    assert_agree(loss(labels, logits, sample_weight=weights),
-                 weighted_cross_entropy(labels, logits, weights, reduction), logits.size)
+    assert_agree(
+        loss(labels, logits, sample_weight=weights),
+        weighted_cross_entropy(labels, logits, weights, reduction),
+        logits.size,
+    )
     assert_agree(loss(labels, logits), weighted_cross_entropy(labels, logits, None, reduction), logits.size)
 
 
 def test_loss_for_compile_takes_the_weight_map_as_sample_weight():
     from unet_tutorial._tensorflow import keras
+
     labels, logits, weights = random_batch(classes=2)
     model = keras.Sequential([keras.Input((4, 5, 2)), keras.layers.Activation("linear")])
     model.compile(loss=weighted_cross_entropy_loss())
@@ -435,8 +502,11 @@ def test_loss_for_compile_takes_the_weight_map_as_sample_weight():
 
 def test_loss_for_compile_defaults_to_the_mean_and_names_a_bad_reduction():
     labels, logits, weights = random_batch()
-    assert_agree(weighted_cross_entropy_loss()(labels, logits, weights),
-                 weighted_cross_entropy(labels, logits, weights, "mean"), logits.size)
+    assert_agree(
+        weighted_cross_entropy_loss()(labels, logits, weights),
+        weighted_cross_entropy(labels, logits, weights, "mean"),
+        logits.size,
+    )
     with pytest.raises(ValueError, match="reduction 'none': must be 'mean' or 'sum'"):
         weighted_cross_entropy_loss("none")
 

@@ -13,8 +13,21 @@ from skimage.metrics import adapted_rand_error
 
 from unet_tutorial import metrics
 from unet_tutorial.datasets import synthetic_em
-from unet_tutorial.metrics import (THRESHOLDS, Scores, best_threshold, info_scores, iou, pixel_error, rand_error,
-                                   rand_scores, segments, thin_borders, v_info, v_rand, warping_error)
+from unet_tutorial.metrics import (
+    THRESHOLDS,
+    Scores,
+    best_threshold,
+    info_scores,
+    iou,
+    pixel_error,
+    rand_error,
+    rand_scores,
+    segments,
+    thin_borders,
+    v_info,
+    v_rand,
+    warping_error,
+)
 from unet_tutorial.rounding import rounding_bound
 
 THRESHOLDED = [pixel_error, iou, rand_error, warping_error, v_rand, v_info]
@@ -50,8 +63,10 @@ def pairs(prediction, truth, theta, thin=False):
 def entropies(prediction, truth, theta, thin=False):
     """Entropies in bits of the pairs, the segments and the cells."""
     names = names_of_pixels(prediction, truth, theta, thin)
-    return [-sum(share * math.log2(share) for share in (column.count(name) / len(names) for name in set(column)))
-            for column in (names, [s for s, _ in names], [t for _, t in names])]
+    return [
+        -sum(share * math.log2(share) for share in (column.count(name) / len(names) for name in set(column)))
+        for column in (names, [s for s, _ in names], [t for _, t in names])
+    ]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -320,8 +335,11 @@ def test_slices_of_different_sizes_are_taken_as_a_list(metric):
         alone = [metric(one, other, 0.4) for one, other in zip(prediction, truth)]
         if theta == 0.4:
             assert np.min(alone) <= np.min(together) and np.max(together) <= np.max(alone)
-    with pytest.raises(ValueError, match=r"prediction of shape \[\(12, 20\), \(9, 15\)\] and truth of shape "
-                                         r"\(2, 12, 20\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"prediction of shape \[\(12, 20\), \(9, 15\)\] and truth of shape "
+        r"\(2, 12, 20\)",
+    ):
         metric(prediction, [truth[0], truth[0]])
 
 
@@ -355,9 +373,11 @@ def test_a_reversed_prediction_is_warned_of(metric):
 
 def test_a_reversed_prediction_is_warned_of_once_over_many_thresholds():
     _, labels, _ = synthetic_em(1, size=64)
-    for call in (lambda: metrics.best_threshold(metrics.v_rand, 1.0 - labels, labels),
-                 lambda: metrics.warping_error(1.0 - labels, labels, (0.2, 0.5)),
-                 lambda: metrics.v_info(1.0 - labels, labels, metrics.THRESHOLDS)):
+    for call in (
+        lambda: metrics.best_threshold(metrics.v_rand, 1.0 - labels, labels),
+        lambda: metrics.warping_error(1.0 - labels, labels, (0.2, 0.5)),
+        lambda: metrics.v_info(1.0 - labels, labels, metrics.THRESHOLDS),
+    ):
         with pytest.warns(UserWarning, match="agrees with the truth") as given:
             call()
         assert len(given) == 1 and given[0].filename == __file__

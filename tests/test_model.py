@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 
 from unet_tutorial._tensorflow import keras, tf
-from unet_tutorial.model import (build_unet, contracting_block, conv_blocks, expanding_block, resize_unet, unet_depth,
-                                 unet_padding)
+from unet_tutorial.model import (
+    build_unet,
+    contracting_block,
+    conv_blocks,
+    expanding_block,
+    resize_unet,
+    unet_depth,
+    unet_padding,
+)
 from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
 
 layers = keras.layers
@@ -37,6 +44,7 @@ def draw(*shape, seed=1):
 
 # The paper's net
 
+
 @pytest.fixture(scope="module")
 def paper():
     return build_unet()
@@ -48,11 +56,34 @@ def test_the_paper_s_net(paper):
     convolutions = [layer for layer in paper.layers if is_convolution(layer)]
     assert len(convolutions) == 23
     assert [layer.filters for layer in convolutions] == [
-        64, 64, 128, 128, 256, 256, 512, 512, 1024, 1024,
-        512, 512, 512, 256, 256, 256, 128, 128, 128, 64, 64, 64, 2]
+        64,
+        64,
+        128,
+        128,
+        256,
+        256,
+        512,
+        512,
+        1024,
+        1024,
+        512,
+        512,
+        512,
+        256,
+        256,
+        256,
+        128,
+        128,
+        128,
+        64,
+        64,
+        64,
+        2,
+    ]
     assert [layer.kernel_size[0] for layer in convolutions] == 10 * [3] + 4 * [2, 3, 3] + [1]
     assert [layer.activation.__name__ for layer in convolutions] == (
-        10 * ["relu"] + 4 * ["linear", "relu", "relu"] + ["linear"])
+        10 * ["relu"] + 4 * ["linear", "relu", "relu"] + ["linear"]
+    )
     assert {layer.padding for layer in convolutions} == {"valid"}
     assert not [layer for layer in paper.layers if isinstance(layer, layers.Dropout)]
     assert unet_depth(paper) == 4 and unet_padding(paper) == "valid"
@@ -115,9 +146,16 @@ def test_the_released_net():
     assert feeds(model.get_layer("expand4_up")) == ["bottom_dropout"]
 
 
-@pytest.mark.parametrize("variant, drop_out, rates", [("paper", None, []), ("paper", 0.25, [0.25, 0.25]),
-                                                      ("released", None, [0.5, 0.5]), ("released", 0, []),
-                                                      ("released", 0.999, [0.999, 0.999])])
+@pytest.mark.parametrize(
+    "variant, drop_out, rates",
+    [
+        ("paper", None, []),
+        ("paper", 0.25, [0.25, 0.25]),
+        ("released", None, [0.5, 0.5]),
+        ("released", 0, []),
+        ("released", 0.999, [0.999, 0.999]),
+    ],
+)
 def test_drop_out_of_both_variants(variant, drop_out, rates):
     model = build_unet((20, 20, 1), 2, 1, 1, variant=variant, drop_out=drop_out)
     assert [layer.rate for layer in model.layers if isinstance(layer, layers.Dropout)] == rates
@@ -131,8 +169,9 @@ def test_without_skips():
 
 
 def test_options_reach_every_layer():
-    model = build_unet((44, 60, 2), classes=5, base_filters=3, depth=2, activation="softmax",
-                       initializer="glorot_uniform")
+    model = build_unet(
+        (44, 60, 2), classes=5, base_filters=3, depth=2, activation="softmax", initializer="glorot_uniform"
+    )
     assert model.output_shape == (None, 4, 20, 5)
     convolutions = [layer for layer in model.layers if is_convolution(layer)]
     assert [layer.filters for layer in convolutions] == [3, 3, 6, 6, 12, 12, 6, 6, 6, 3, 3, 3, 5]
@@ -147,12 +186,14 @@ def test_layers_start_from_different_draws_and_a_seed_repeats_them():
         keras.utils.set_random_seed(3)
         model = build_unet((20, 20, 4), 2, 4, 1)
         return [model.get_layer(name).kernel.numpy() for name in ("contract1_conv1", "contract1_conv2")]
+
     (first, second), (again, _) = kernels(), kernels()
     assert first.shape == second.shape and np.abs(first - second).max() > 0.1
     np.testing.assert_array_equal(first, again)
 
 
 # The blocks against loops
+
 
 def convolve(image, kernel, bias):
     """Valid 3x3 convolution (cross-correlation) with ReLU, pixel by pixel."""
@@ -161,14 +202,18 @@ def convolve(image, kernel, bias):
     for row in range(height):
         for column in range(width):
             for channel in range(kernel.shape[-1]):
-                patch = image[row:row + 3, column:column + 3]
+                patch = image[row : row + 3, column : column + 3]
                 result[row, column, channel] = max(0, (patch * kernel[..., channel]).sum() + bias[channel])
     return result
 
 
 def pool(image):
-    return np.array([[image[row:row + 2, column:column + 2].max(axis=(0, 1))
-                      for column in range(0, image.shape[1], 2)] for row in range(0, image.shape[0], 2)])
+    return np.array(
+        [
+            [image[row : row + 2, column : column + 2].max(axis=(0, 1)) for column in range(0, image.shape[1], 2)]
+            for row in range(0, image.shape[0], 2)
+        ]
+    )
 
 
 def up_convolve(image, kernel, bias):
@@ -228,7 +273,7 @@ def test_expanding_block_equals_loops(padding, skip_shape, options):
     if options:
         up = np.maximum(up, 0)
     top, left = (skip.shape[0] - 8) // 2, (skip.shape[1] - 6) // 2
-    cropped = skip[top:top + 8, left:left + 6]
+    cropped = skip[top : top + 8, left : left + 6]
 
     def joined_and_convolved(up, cropped):
         joined = np.concatenate([up, cropped], axis=-1)
@@ -268,11 +313,20 @@ def test_the_whole_net_equals_loops():
 def centre_crop(image, height, width):
     """The middle of an (H, W, C) array; where the difference is odd, the far side loses one pixel more."""
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    return image[top:top + height, left:left + width]
+    return image[top : top + height, left : left + width]
 
 
-@pytest.mark.parametrize("skip, side", [((64, 10), (56, 6)), ((10, 136), (6, 104)), ((280, 204), (200, 196)),
-                                        ((568, 8), (392, 8)), ((7, 9), (4, 4)), ((6, 9), (6, 4))])
+@pytest.mark.parametrize(
+    "skip, side",
+    [
+        ((64, 10), (56, 6)),
+        ((10, 136), (6, 104)),
+        ((280, 204), (200, 196)),
+        ((568, 8), (392, 8)),
+        ((7, 9), (4, 4)),
+        ((6, 9), (6, 4)),
+    ],
+)
 def test_the_crop_is_the_middle_to_the_pixel(skip, side):
     inputs, skip_inputs = keras.Input((side[0] // 2, side[1] // 2, 1)), keras.Input((*skip, 3))
     block = keras.Model([inputs, skip_inputs], expanding_block(inputs, skip_inputs, 1, "same", name="block"))
@@ -298,8 +352,16 @@ def test_blocks_name_their_layers():
     features, pooled = contracting_block(inputs, 2, name="down", drop_out=0.1)
     expanded = expanding_block(pooled, features, 2, name="up")
     names = [layer.name for layer in keras.Model(inputs, expanded).layers[1:]]
-    assert sorted(names) == ["down_conv1", "down_conv2", "down_dropout", "down_pool", "up_concat", "up_conv1",
-                             "up_conv2", "up_up"]
+    assert sorted(names) == [
+        "down_conv1",
+        "down_conv2",
+        "down_dropout",
+        "down_pool",
+        "up_concat",
+        "up_conv1",
+        "up_conv2",
+        "up_up",
+    ]
     assert expanding_block(pooled, features, 2).shape == (None, 4, 4, 2)
 
 
@@ -315,9 +377,11 @@ def test_every_weight_reaches_the_output():
 
 # Open sides, other sizes, saving, mixed precision
 
+
 @pytest.mark.rounding
-@pytest.mark.parametrize("padding, options", [("valid", {}), ("valid", dict(variant="released")),
-                                              ("valid", dict(skips=False)), ("same", {})])
+@pytest.mark.parametrize(
+    "padding, options", [("valid", {}), ("valid", dict(variant="released")), ("valid", dict(skips=False)), ("same", {})]
+)
 def test_resized_nets_share_their_weights(padding, options):
     fixed, open_shape = ((60, 44), (None, None)) if padding == "valid" else ((16, 24), (None, None))
     model = build_unet((*open_shape, 1), 2, 2, 2, padding, **options)
@@ -399,27 +463,37 @@ def test_mixed_precision_gives_float32():
 
 # What is refused
 
-@pytest.mark.parametrize("arguments, message", [
-    (dict(input_shape=(570, 572, 1)), "input size 570: .* 556 and 572"),
-    (dict(input_shape=(572, 571, 1)), "input size 571"),
-    (dict(input_shape=(100, None, 1)), "input size 100: .*smallest legal size is 188"),
-    (dict(input_shape=(572, 572, 1), padding="same"), "input size 572: .* 560 and 576"),
-    (dict(input_shape=(572.0, 572, 1)), "input size 572.0"),
-    (dict(input_shape=(572, 572)), r"input_shape \(572, 572\): must be \(height, width, channels\)"),
-    (dict(input_shape=572), "input_shape 572"),
-    (dict(input_shape="big"), "input_shape 'big'"),
-    (dict(input_shape=(572, 572, 0)), "channels 0"),
-    (dict(input_shape=(572, 572, None)), "channels None"),
-    (dict(classes=0), "classes 0"), (dict(classes=2.0), "classes 2.0"),
-    (dict(base_filters=0), "base_filters 0"), (dict(base_filters=True), "base_filters True"),
-    (dict(depth=0), "depth 0"), (dict(depth=2.5, input_shape=(None, None, 1)), "depth 2.5"),
-    (dict(padding="full"), "padding 'full': must be 'valid' or 'same'"),
-    (dict(padding="full", input_shape=(None, None, 1), base_filters=1), "padding 'full'"),
-    (dict(variant="blog"), "variant 'blog': must be 'paper' or 'released'"),
-    (dict(drop_out=-0.1), "drop_out -0.1"), (dict(drop_out=1.0), "drop_out 1.0: must be below 1"),
-    (dict(drop_out=float("nan")), "drop_out nan"), (dict(drop_out="half"), "drop_out 'half'"),
-    (dict(activation="wavy", base_filters=1), "wavy"), (dict(initializer="wavy", base_filters=1), "wavy"),
-])
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (dict(input_shape=(570, 572, 1)), "input size 570: .* 556 and 572"),
+        (dict(input_shape=(572, 571, 1)), "input size 571"),
+        (dict(input_shape=(100, None, 1)), "input size 100: .*smallest legal size is 188"),
+        (dict(input_shape=(572, 572, 1), padding="same"), "input size 572: .* 560 and 576"),
+        (dict(input_shape=(572.0, 572, 1)), "input size 572.0"),
+        (dict(input_shape=(572, 572)), r"input_shape \(572, 572\): must be \(height, width, channels\)"),
+        (dict(input_shape=572), "input_shape 572"),
+        (dict(input_shape="big"), "input_shape 'big'"),
+        (dict(input_shape=(572, 572, 0)), "channels 0"),
+        (dict(input_shape=(572, 572, None)), "channels None"),
+        (dict(classes=0), "classes 0"),
+        (dict(classes=2.0), "classes 2.0"),
+        (dict(base_filters=0), "base_filters 0"),
+        (dict(base_filters=True), "base_filters True"),
+        (dict(depth=0), "depth 0"),
+        (dict(depth=2.5, input_shape=(None, None, 1)), "depth 2.5"),
+        (dict(padding="full"), "padding 'full': must be 'valid' or 'same'"),
+        (dict(padding="full", input_shape=(None, None, 1), base_filters=1), "padding 'full'"),
+        (dict(variant="blog"), "variant 'blog': must be 'paper' or 'released'"),
+        (dict(drop_out=-0.1), "drop_out -0.1"),
+        (dict(drop_out=1.0), "drop_out 1.0: must be below 1"),
+        (dict(drop_out=float("nan")), "drop_out nan"),
+        (dict(drop_out="half"), "drop_out 'half'"),
+        (dict(activation="wavy", base_filters=1), "wavy"),
+        (dict(initializer="wavy", base_filters=1), "wavy"),
+    ],
+)
 def test_build_unet_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         build_unet(**arguments)
@@ -483,8 +557,11 @@ def test_the_import_without_stderr_where_it_is_none():
 
 @pytest.mark.skipif(os.name != "posix", reason="file descriptors are closed by a POSIX shell")
 def test_the_import_without_stderr_where_file_descriptor_2_is_closed():
-    code = ("import os, sys; assert sys.stderr is None; import unet_tutorial.model; "
-            "print('alive', os.open(os.devnull, os.O_RDONLY) > 2)")  # 2 is not free for what is opened next
-    done = subprocess.run(["sh", "-c", 'exec "$0" "$@" 2>&-', sys.executable, "-c", code], capture_output=True,
-                          text=True, timeout=600)
+    code = (
+        "import os, sys; assert sys.stderr is None; import unet_tutorial.model; "
+        "print('alive', os.open(os.devnull, os.O_RDONLY) > 2)"
+    )  # 2 is not free for what is opened next
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" 2>&-', sys.executable, "-c", code], capture_output=True, text=True, timeout=600
+    )
     assert (done.returncode, done.stdout) == (0, "alive True\n")

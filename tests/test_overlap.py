@@ -40,7 +40,7 @@ def test_contingency_counts_every_cell_pixel_once():
         assert table.shape == (segments.max() + alone, truth.max())
         for i, j in np.ndindex(int(segments.max()), int(truth.max())):
             assert table[i, j] == ((segments == i + 1) & (truth == j + 1)).sum()
-        loners = table[segments.max():]
+        loners = table[segments.max() :]
         assert (loners.sum(axis=1) == 1).all()
         assert (np.argmax(loners, axis=1) + 1).tolist() == truth[(segments == 0) & (truth > 0)].tolist()
 
@@ -48,8 +48,9 @@ def test_contingency_counts_every_cell_pixel_once():
 def test_contingency_agrees_with_scikit_image_where_every_pixel_has_a_segment():
     rng = np.random.default_rng(1)
     segments, truth = rng.integers(1, 9, (2, 20, 20)).astype(np.uint8)
-    np.testing.assert_array_equal(contingency(segments, truth).toarray(),
-                                  contingency_table(truth, segments).toarray()[1:, 1:].T)
+    np.testing.assert_array_equal(
+        contingency(segments, truth).toarray(), contingency_table(truth, segments).toarray()[1:, 1:].T
+    )
 
 
 def test_contingency_takes_any_integers():
@@ -179,7 +180,7 @@ def test_slices_of_different_sizes_count_together(measure):
     wide = [np.zeros((2, 8, 12), int) for _ in range(2)]  # the same slices on one canvas of background
     for stack, slices in zip(wide, (found, cells)):
         for place, one in zip(stack, slices):
-            place[:one.shape[0], :one.shape[1]] = one
+            place[: one.shape[0], : one.shape[1]] = one
     assert measure(found, cells) == measure(*wide)
     with pytest.raises(ValueError, match=r"^prediction_ids of shape \[\(8, 9\), \(5, 12\)\] and truth of shape \(1, 8"):
         measure(found, cells[:1])

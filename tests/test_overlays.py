@@ -136,7 +136,11 @@ def test_marking_refuses():
 def test_as_grey():
     assert (as_grey(IMAGE[..., None]) == IMAGE).all() and as_grey(IMAGE).shape == (9, 12)
     assert (as_grey(np.array([[0.0, 1.0]])) == [[0, 1]]).all()
-    for image, message in ((IMAGE + 0.5, "must be in 0..1"), (IMAGE - 0.5, "must be in 0..1"),
-                           (np.stack([IMAGE] * 3, -1), "take one channel"), (IMAGE * np.nan, "NaN")):
+    for image, message in (
+        (IMAGE + 0.5, "must be in 0..1"),
+        (IMAGE - 0.5, "must be in 0..1"),
+        (np.stack([IMAGE] * 3, -1), "take one channel"),
+        (IMAGE * np.nan, "NaN"),
+    ):
         with pytest.raises(ValueError, match=f"slice.*{message}"):
             as_grey(image, "slice")

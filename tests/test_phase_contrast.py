@@ -54,8 +54,9 @@ def test_the_defaults_are_full_size_and_seed_zero(monkeypatch):
     assert asked == [(0, 512, 0), (1, 512, 0)]
 
 
-@pytest.mark.parametrize("wrong", [dict(count=0), dict(count=1, size=31), dict(count=1, size=64.0),
-                                   dict(count=1, seed=-1), dict(count="2")])
+@pytest.mark.parametrize(
+    "wrong", [dict(count=0), dict(count=1, size=31), dict(count=1, size=64.0), dict(count=1, seed=-1), dict(count="2")]
+)
 def test_wrong_numbers_are_refused(wrong):
     with pytest.raises(ValueError, match=str(list(wrong.values())[-1])):
         phase_contrast.synthetic_cells(**wrong)
@@ -111,13 +112,16 @@ def test_a_limb_tapers_to_its_tip(angle):
     body = Body(0, 0, radius, np.array([[angle, length, tip]]), 1.0)
 
     def at(along, across):
-        return phase_contrast.distance_to(np.array([along * np.sin(angle) + across * np.cos(angle)]),
-                                          np.array([along * np.cos(angle) - across * np.sin(angle)]), body)[0]
+        return phase_contrast.distance_to(
+            np.array([along * np.sin(angle) + across * np.cos(angle)]),
+            np.array([along * np.cos(angle) - across * np.sin(angle)]),
+            body,
+        )[0]
 
     assert at(length, tip) == pytest.approx(0, abs=0.1) and at(length + tip, 0) == pytest.approx(0, abs=0.1)
     assert at(-radius, 0) == pytest.approx(-3 * np.log(1 + np.exp((0.8 * radius + tip - radius) / 3)))
     assert at(-length, 0) > 15
-    half = 0.8 * radius * 0.5 ** 1.5 + tip
+    half = 0.8 * radius * 0.5**1.5 + tip
     assert at(length / 2, half) == pytest.approx(at(length / 2, -half))
     assert at(length / 2, half) == pytest.approx(-3 * np.log(1 + np.exp((10 - np.hypot(15, half)) / 3)))
 

@@ -41,6 +41,7 @@ def luminance(colour):
 
 # The palette and the style
 
+
 def test_the_colours_of_the_operations_read_in_grey():
     kinds = ("conv", "pool", "up", "copy", "output")
     lightness = {kind: 116 * luminance(COLOURS[kind]) ** (1 / 3) - 16 for kind in kinds}
@@ -53,12 +54,13 @@ def test_the_colours_of_the_operations_read_in_grey():
 @pytest.mark.parametrize("kinds", [("conv", "pool", "up", "copy", "output"), ("split", "merge", "accent")])
 def test_the_colours_stay_apart_for_colour_blind_eyes(kinds):
     # Machado, Oliveira and Fernandes 2009, severity 1: red-blind, green-blind, blue-blind.
-    blindness = np.array([[[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
-                           [-0.003882, -0.048116, 1.051998]],
-                          [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
-                           [-0.011820, 0.042940, 0.968881]],
-                          [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
-                           [0.004733, 0.691367, 0.303900]]])
+    blindness = np.array(
+        [
+            [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+            [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+            [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+        ]
+    )
     for matrix in blindness:
         seen = {kind: np.clip(matrix @ to_rgb(COLOURS[kind]), 0, 1) for kind in kinds}
         for first, second in itertools.combinations(kinds, 2):
@@ -93,9 +95,15 @@ def test_saved_figures_are_the_same_bytes(tmp_path):
 
 # Single pictures
 
+
 def test_every_picture_has_a_frame_a_title_and_no_ticks():
-    calls = [(plotting.show_image, IMAGE), (plotting.show_label, LABEL), (plotting.show_cells, CELLS),
-             (plotting.show_probability, IMAGE), (plotting.weights_map, IMAGE)]
+    calls = [
+        (plotting.show_image, IMAGE),
+        (plotting.show_label, LABEL),
+        (plotting.show_cells, CELLS),
+        (plotting.show_probability, IMAGE),
+        (plotting.weights_map, IMAGE),
+    ]
     fig, axes = plt.subplots(1, 5)
     for (show, array), ax in zip(calls, axes):
         assert show(array, ax, "a title") is ax
@@ -112,14 +120,21 @@ def test_images_are_shown_from_black_to_white():
     ax = plotting.show_image(IMAGE)
     assert (shown(ax) == IMAGE).all() and ax.images[0].get_clim() == (0, 1) and ax.images[0].get_cmap().name == "gray"
     assert (shown(plotting.show_image(IMAGE[..., None])) == IMAGE).all()
-    rgb = np.stack([IMAGE, IMAGE ** 2, IMAGE ** 3], axis=-1)
+    rgb = np.stack([IMAGE, IMAGE**2, IMAGE**3], axis=-1)
     assert (shown(plotting.show_image(rgb)) == rgb).all()
 
 
-@pytest.mark.parametrize("image, message", [
-    (LABEL, "divide uint8 grey values by 255"), (255 * IMAGE, "image: holds values from .* must be in 0..1"),
-    (np.stack([IMAGE * 2] * 3, -1), "must be in 0..1"), (np.zeros((4, 4, 2)), "take one channel"),
-    (np.full((4, 4), np.nan), "NaN"), (np.zeros((0, 4)), "holds no pixel")])
+@pytest.mark.parametrize(
+    "image, message",
+    [
+        (LABEL, "divide uint8 grey values by 255"),
+        (255 * IMAGE, "image: holds values from .* must be in 0..1"),
+        (np.stack([IMAGE * 2] * 3, -1), "must be in 0..1"),
+        (np.zeros((4, 4, 2)), "take one channel"),
+        (np.full((4, 4), np.nan), "NaN"),
+        (np.zeros((0, 4)), "holds no pixel"),
+    ],
+)
 def test_images_are_refused(image, message):
     with pytest.raises(ValueError, match=message):
         plotting.show_image(image)
@@ -131,27 +146,35 @@ def test_labels_cells_and_probabilities():
     assert (shown(plotting.show_cells(CELLS)) == plotting.paint_cells(CELLS)).all()
     ax = plotting.show_probability(IMAGE / 2)
     assert (shown(ax) == IMAGE / 2).all() and ax.images[0].get_clim() == (0, 1)
-    for show, array in ((plotting.show_label, CELLS), (plotting.show_cells, IMAGE),
-                        (plotting.show_probability, IMAGE + 1)):
+    for show, array in (
+        (plotting.show_label, CELLS),
+        (plotting.show_cells, IMAGE),
+        (plotting.show_probability, IMAGE + 1),
+    ):
         with pytest.raises(ValueError):
             show(array)
 
 
 def test_heat_maps_have_a_bar_below_them():
     weights = 8 * IMAGE / IMAGE.max()
-    for ax, ticks in ((plotting.weights_map(weights), ["0", "4", "8"]),
-                      (plotting.show_probability(IMAGE), ["0", "0.5", "1"]),
-                      (plotting.weights_map(weights, top=5), ["0", "2.5", "5"]),
-                      (plotting.weights_map(0 * weights), ["0", "0.5", "1"])):
+    for ax, ticks in (
+        (plotting.weights_map(weights), ["0", "4", "8"]),
+        (plotting.show_probability(IMAGE), ["0", "0.5", "1"]),
+        (plotting.weights_map(weights, top=5), ["0", "2.5", "5"]),
+        (plotting.weights_map(0 * weights), ["0", "0.5", "1"]),
+    ):
         ax.figure.canvas.draw()
-        bar, = ax.child_axes
+        (bar,) = ax.child_axes
         assert [label.get_text() for label in bar.get_xticklabels()] == ticks
         assert bar.get_window_extent().y1 < ax.get_window_extent().y0
         assert bar.get_window_extent().width == pytest.approx(ax.get_window_extent().width)
     assert (shown(plotting.weights_map(weights)) == weights).all()
-    for bad, options, message in ((-weights, {}, "negative value -8"), (CELLS, {}, "dtype"),
-                                  (weights, {"top": 0}, "top 0"),
-                                  (np.stack([weights] * 3, -1), {}, "weights of shape")):
+    for bad, options, message in (
+        (-weights, {}, "negative value -8"),
+        (CELLS, {}, "dtype"),
+        (weights, {"top": 0}, "top 0"),
+        (np.stack([weights] * 3, -1), {}, "weights of shape"),
+    ):
         with pytest.raises(ValueError, match=message):
             plotting.weights_map(bad, **options)
 
@@ -182,13 +205,19 @@ def test_confusion_overlay_names_and_counts_the_errors():
 
 # Several pictures
 
+
 def test_a_row_shows_each_kind():
     arrays = [IMAGE, LABEL, CELLS, IMAGE / 2, 3 * IMAGE]
     kinds = ["image", "label", "cells", "probability", "weights"]
     fig, axes = plotting.show_row(arrays, list("abcde"), kinds, columns=3)
     assert [ax.get_title() for ax in axes] == list("abcde") and all(ax.figure is fig for ax in axes)
-    singles = [plotting.show_image, plotting.show_label, plotting.show_cells, plotting.show_probability,
-               plotting.weights_map]
+    singles = [
+        plotting.show_image,
+        plotting.show_label,
+        plotting.show_cells,
+        plotting.show_probability,
+        plotting.weights_map,
+    ]
     for ax, single, array in zip(axes, singles, arrays):
         alone = single(array)
         assert (shown(ax) == shown(alone)).all() and ax.images[0].get_cmap() == alone.images[0].get_cmap()
@@ -198,8 +227,9 @@ def test_a_row_shows_each_kind():
 
 
 def test_pictures_of_a_row_are_equally_large_and_inside_the_figure():
-    fig, axes = plotting.show_row([IMAGE, IMAGE, 9 * IMAGE], ["one", "two", "three"],
-                                  ["image", "probability", "weights"])
+    fig, axes = plotting.show_row(
+        [IMAGE, IMAGE, 9 * IMAGE], ["one", "two", "three"], ["image", "probability", "weights"]
+    )
     fig.canvas.draw()
     extents = [ax.get_window_extent() for ax in axes]
     assert np.ptp([box.width for box in extents]) < 1 and np.ptp([box.y0 for box in extents]) < 1
@@ -221,9 +251,12 @@ def test_rows_of_one_kind_and_their_defaults():
 
 
 def test_a_row_refuses():
-    for arguments, message in (((["x"],), "1 titles for 2 images"), ((None, ["image"]), "1 kinds for 2 images"),
-                               ((None, "photo"), "kind 'photo': must be one of image, label"),
-                               ((None, "image", 0), "columns 0")):
+    for arguments, message in (
+        ((["x"],), "1 titles for 2 images"),
+        ((None, ["image"]), "1 kinds for 2 images"),
+        ((None, "photo"), "kind 'photo': must be one of image, label"),
+        ((None, "image", 0), "columns 0"),
+    ):
         with pytest.raises(ValueError, match=message):
             plotting.show_row([IMAGE, IMAGE], *arguments)
     with pytest.raises(ValueError, match="none given"):
@@ -248,9 +281,15 @@ def test_feature_maps():
     assert len(plotting.feature_maps(maps[..., :5])[1]) == 5
 
 
-@pytest.mark.parametrize("maps, message", [
-    (np.zeros((4, 4)), re.escape("maps of shape (4, 4): must be (H, W, C)")), (np.zeros((2, 4, 4, 3)), "maps of shape"),
-    (np.zeros((4, 4, 3), int), "maps of dtype"), (np.full((4, 4, 3), np.inf), "NaN or infinite")])
+@pytest.mark.parametrize(
+    "maps, message",
+    [
+        (np.zeros((4, 4)), re.escape("maps of shape (4, 4): must be (H, W, C)")),
+        (np.zeros((2, 4, 4, 3)), "maps of shape"),
+        (np.zeros((4, 4, 3), int), "maps of dtype"),
+        (np.full((4, 4, 3), np.inf), "NaN or infinite"),
+    ],
+)
 def test_feature_maps_are_refused(maps, message):
     with pytest.raises(ValueError, match=message):
         plotting.feature_maps(maps)
@@ -264,6 +303,7 @@ def test_feature_maps_counts_are_checked():
 
 # Displacement fields
 
+
 def test_the_grid_goes_where_the_pixels_are_fetched():
     field = RNG.normal(scale=3, size=(2, 24, 36)).astype(np.float32)
     ax = plotting.displacement_grid(field, image=IMAGE, step=10, title="warped")
@@ -273,7 +313,7 @@ def test_the_grid_goes_where_the_pixels_are_fetched():
     for line, row in zip(ax.lines, rows):
         assert_agree(line.get_xdata(), np.arange(36) + field[1, row], terms=2, dtype=np.float32)
         assert_agree(line.get_ydata(), row + field[0, row], terms=2, dtype=np.float32)
-    for line, column in zip(ax.lines[len(rows):], columns):
+    for line, column in zip(ax.lines[len(rows) :], columns):
         assert_agree(line.get_xdata(), column + field[1, :, column], terms=2, dtype=np.float32)
         assert_agree(line.get_ydata(), np.arange(24) + field[0, :, column], terms=2, dtype=np.float32)
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
@@ -293,7 +333,7 @@ def test_the_grid_of_no_displacement_is_straight():
 def test_arrows_point_along_the_displacement():
     field = RNG.normal(scale=3, size=(2, 24, 36)).astype(np.float32)
     ax = plotting.displacement_grid(field, step=12, arrows=2)
-    quiver, = (child for child in ax.collections)
+    (quiver,) = (child for child in ax.collections)
     assert quiver.scale == 0.5 and quiver.angles == quiver.scale_units == "xy" and not ax.lines
     expected = [(column, row) for row in (0, 12, 23) for column in (0, 12, 24, 35)]
     assert [tuple(spot) for spot in np.asarray(quiver.get_offsets())] == expected
@@ -301,17 +341,24 @@ def test_arrows_point_along_the_displacement():
         assert (u, v) == (field[1, row, column], field[0, row, column])
 
 
-@pytest.mark.parametrize("field, options, message", [
-    (np.zeros((3, 4, 4)), {}, re.escape("field of shape (3, 4, 4): must be (2, H, W)")),
-    (np.zeros((2, 4)), {}, "field of shape"),
-    (np.zeros((2, 4, 4), int), {}, "field of dtype"), (np.zeros((2, 4, 4)), {"step": 0}, "step 0"),
-    (np.zeros((2, 4, 4)), {"arrows": -1}, "arrows -1"), (np.zeros((2, 4, 4)), {"image": IMAGE}, "and field of shape")])
+@pytest.mark.parametrize(
+    "field, options, message",
+    [
+        (np.zeros((3, 4, 4)), {}, re.escape("field of shape (3, 4, 4): must be (2, H, W)")),
+        (np.zeros((2, 4)), {}, "field of shape"),
+        (np.zeros((2, 4, 4), int), {}, "field of dtype"),
+        (np.zeros((2, 4, 4)), {"step": 0}, "step 0"),
+        (np.zeros((2, 4, 4)), {"arrows": -1}, "arrows -1"),
+        (np.zeros((2, 4, 4)), {"image": IMAGE}, "and field of shape"),
+    ],
+)
 def test_displacement_fields_are_refused(field, options, message):
     with pytest.raises(ValueError, match=message):
         plotting.displacement_grid(field, **options)
 
 
 # Curves
+
 
 def test_curves_are_named_at_their_ends():
     ax = plotting.curves({"training": [3, 2, 1], "held out": ([10, 20], [2.5, 1.5])}, xlabel="epoch", ylabel="error")
@@ -356,7 +403,7 @@ def test_twenty_curves_look_different():
 
 def test_curves_are_smoothed_and_survive_nan():
     values = np.array([4.0, 2, 6, 8, 1])
-    line, = plotting.curves({"loss": values}, smooth=3).lines
+    (line,) = plotting.curves({"loss": values}, smooth=3).lines
     assert list(line.get_xdata()) == [3, 4, 5] and line.get_ydata() == pytest.approx([4, 16 / 3, 5])
     assert list(plotting.curves({"loss": [1, 2]}, smooth=2).lines[0].get_ydata()) == [1.5]
     diverged = plotting.curves({"loss": [1.0, 2.0, np.nan, np.nan]})
@@ -366,13 +413,21 @@ def test_curves_are_smoothed_and_survive_nan():
     assert plotting.curves({"loss": [1, 2]}, ax) is ax and (ax.get_xlabel(), ax.get_ylabel()) == ("step", "loss")
 
 
-@pytest.mark.parametrize("histories, options, message", [
-    ({}, {}, "histories: empty"), ({"a": []}, {}, "curve 'a'"), ({"a": [1, 2]}, {"smooth": 3}, "at least 3"),
-    ({"a": [[1, 2]]}, {}, "curve 'a'"), ({"a": ([1, 2, 3], [1, 2])}, {}, "equally long"),
-    ({"a": ["x"]}, {}, "must be numbers"),
-    ({"a": (["x"], [1])}, {}, "must be numbers"), ({"a": [np.nan]}, {}, "no finite value"),
-    ({"a": [1, 0]}, {"log": True}, "curve 'a': holds 0, which a logarithmic axis"),
-    ({"a": [1]}, {"smooth": 0}, "smooth 0")])
+@pytest.mark.parametrize(
+    "histories, options, message",
+    [
+        ({}, {}, "histories: empty"),
+        ({"a": []}, {}, "curve 'a'"),
+        ({"a": [1, 2]}, {"smooth": 3}, "at least 3"),
+        ({"a": [[1, 2]]}, {}, "curve 'a'"),
+        ({"a": ([1, 2, 3], [1, 2])}, {}, "equally long"),
+        ({"a": ["x"]}, {}, "must be numbers"),
+        ({"a": (["x"], [1])}, {}, "must be numbers"),
+        ({"a": [np.nan]}, {}, "no finite value"),
+        ({"a": [1, 0]}, {"log": True}, "curve 'a': holds 0, which a logarithmic axis"),
+        ({"a": [1]}, {"smooth": 0}, "smooth 0"),
+    ],
+)
 def test_curves_are_refused(histories, options, message):
     with pytest.raises(ValueError, match=message):
         plotting.curves(histories, **options)

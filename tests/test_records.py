@@ -14,25 +14,42 @@ LARGEST = 40_000  # bytes of one record
 
 def made_record(chosen, held_out, seed=0, run="skips/without"):
     levels = [0.2, 0.5, 0.8]
-    return {"name": run, "seed": seed, "configuration": {}, "ended": "steps", "chosen_on": {"thresholds": levels, "all": chosen},
-            "held_out": {"thresholds": levels, "all": held_out}}
+    return {
+        "name": run,
+        "seed": seed,
+        "configuration": {},
+        "ended": "steps",
+        "chosen_on": {"thresholds": levels, "all": chosen},
+        "held_out": {"thresholds": levels, "all": held_out},
+    }
 
 
 GUIDING = {"v_rand_thinned": [0.1, 0.9, 0.9], "pixel_error": [0.0, 0.1, 0.8]}
 
 
-@pytest.mark.parametrize("score, chosen, best", [
-    ("v_rand_thinned", 0.7, 0.9), ("v_rand", 0.2, 0.3), ("pixel_error", 0.4, 0.1), ("warping_error", 0.02, 0.03)])
+@pytest.mark.parametrize(
+    "score, chosen, best",
+    [("v_rand_thinned", 0.7, 0.9), ("v_rand", 0.2, 0.3), ("pixel_error", 0.4, 0.1), ("warping_error", 0.02, 0.03)],
+)
 def test_one_threshold_is_chosen_for_all_scores_and_each_has_its_best(score, chosen, best):
-    record = made_record(GUIDING, {"v_rand_thinned": [0.9, 0.7, 0.5], "v_rand": [0.1, 0.2, 0.3],
-                                   "pixel_error": [0.6, 0.4, 0.1], "warping_error": [0.03, 0.02, 0.0]})
+    record = made_record(
+        GUIDING,
+        {
+            "v_rand_thinned": [0.9, 0.7, 0.5],
+            "v_rand": [0.1, 0.2, 0.3],
+            "pixel_error": [0.6, 0.4, 0.1],
+            "warping_error": [0.03, 0.02, 0.0],
+        },
+    )
     assert records.score(record, score) == records.score(record, score, "chosen") == chosen
     assert records.score(record, score, "best") == best
 
 
 def test_the_threshold_for_cells_is_chosen_by_seg():
-    record = made_record({"seg": [0.5, 0.6, 0.1], "merged_cells": [9, 8, 0]},
-                         {"seg": [0.5, 0.4, 0.1], "merged_cells": [9, 8, 0], "iou": [0.1, 0.2, 0.3]})
+    record = made_record(
+        {"seg": [0.5, 0.6, 0.1], "merged_cells": [9, 8, 0]},
+        {"seg": [0.5, 0.4, 0.1], "merged_cells": [9, 8, 0], "iou": [0.1, 0.2, 0.3]},
+    )
     assert [records.score(record, score) for score in ("seg", "merged_cells", "iou")] == [0.4, 8, 0.2]
     assert [records.score(record, score, "best") for score in ("seg", "merged_cells", "iou")] == [0.5, 9, 0.3]
 
@@ -42,7 +59,9 @@ def test_scores_of_an_experiment_are_those_of_its_runs_and_seeds(tmp_path):
         value = (10 * seed + (run == "baseline")) / 100
         records.write(made_record(GUIDING, {"v_rand": [1, value, 0]}, seed, run), tmp_path)
     assert records.scores("skips", "v_rand", folder=tmp_path) == {
-        "with skips": [0.01, 0.11, 0.21], "without": [0.0, 0.1, 0.2]}
+        "with skips": [0.01, 0.11, 0.21],
+        "without": [0.0, 0.1, 0.2],
+    }
     assert records.scores("skips", "v_rand", "best", tmp_path)["without"] == [1, 1, 1]
 
 
@@ -74,14 +93,23 @@ def test_names_stand_for_their_runs_once_each():
 
 
 def test_the_arms_of_an_experiment_differ_in_what_it_asks_about():
-    about = {"skips": {"skips"}, "initialization": {"initializer"}, "dropout": {"drop_out"},
-             "augmentation": {"augment"}, "few-images": {"slices", "augment"}, "weight-map": {"w0"},
-             "momentum": {"momentum", "learning_rate"},
-             "blog": {"padding", "output", "tile", "drop_out", "weights", "augment"}}
+    about = {
+        "skips": {"skips"},
+        "initialization": {"initializer"},
+        "dropout": {"drop_out"},
+        "augmentation": {"augment"},
+        "few-images": {"slices", "augment"},
+        "weight-map": {"w0"},
+        "momentum": {"momentum", "learning_rate"},
+        "blog": {"padding", "output", "tile", "drop_out", "weights", "augment"},
+    }
     for name, fields in about.items():
         recipes_of_arms = [vars(recipes.RUNS[run]) for run in recipes.EXPERIMENTS[name].arms.values()]
-        differing = {field for field in recipes_of_arms[0]
-                     if any(recipe[field] != recipes_of_arms[0][field] for recipe in recipes_of_arms)}
+        differing = {
+            field
+            for field in recipes_of_arms[0]
+            if any(recipe[field] != recipes_of_arms[0][field] for recipe in recipes_of_arms)
+        }
         assert differing == fields, name
 
 
@@ -118,8 +146,18 @@ def test_a_record_of_the_package_holds_what_it_must(run, seed):
     assert record["held_out"]["thresholds"] == list(evaluation.LEVELS)
     for scores in (*record["held_out"]["slices"].values(), record["held_out"]["all"], record["chosen_on"]["all"]):
         assert all(len(values) == 10 and all(map(math.isfinite, values)) for values in scores.values())
-    wanted = {"isbi2012": {"pixel_error", "rand_error", "warping_error", "v_rand", "v_info", "v_rand_thinned",
-                           "v_info_thinned"}, "phase_contrast": {"seg", "iou", "merged_cells"}}
+    wanted = {
+        "isbi2012": {
+            "pixel_error",
+            "rand_error",
+            "warping_error",
+            "v_rand",
+            "v_info",
+            "v_rand_thinned",
+            "v_info_thinned",
+        },
+        "phase_contrast": {"seg", "iou", "merged_cells"},
+    }
     assert wanted[recipe.data] <= set(record["held_out"]["all"])
     assert record["seconds"]["training"] > 0 and record["processor"]["cores"] > 0
     assert re.fullmatch(r"\d+\.\d+\.\d+", record["versions"]["tensorflow"])
@@ -136,7 +174,8 @@ def test_the_page_shows_every_experiment_and_links_every_record():
     for name, experiment in recipes.EXPERIMENTS.items():
         assert f"## {name}\n\n{experiment.question}" in page
     assert {link for link in re.findall(r"\(records/(.+?)\.json\)", page)} == {
-        f"{run}/{seed}" for run, seed in recipes.runs_of("all")}
+        f"{run}/{seed}" for run, seed in recipes.runs_of("all")
+    }
 
 
 def test_the_page_says_what_sets_a_run_apart():

@@ -36,16 +36,24 @@ def site(root):
 
 
 def findings(root, pattern):
-    return [(path, match) for path, content in tracked.files(root).items() if path.suffix in TEXT
-            for match in re.findall(pattern, content.decode())]
+    return [
+        (path, match)
+        for path, content in tracked.files(root).items()
+        if path.suffix in TEXT
+        for match in re.findall(pattern, content.decode())
+    ]
 
 
 LAWS = {  # what a pattern finds in any file is what the function says
     "repository": (r"github\.com/([\w.-]+/[\w.-]*[\w-])", slug),
-    "button": (r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+/blob/[\w.-]+)",
-               lambda root: f"{slug(root)}/blob/v{release.version(root)}"),
-    "install line": (r"git\+https://github\.com/([\w.-]+/[\w.-]+@[\w.-]*\w)",
-                     lambda root: f"{slug(root)}@v{release.version(root)}"),
+    "button": (
+        r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+/blob/[\w.-]+)",
+        lambda root: f"{slug(root)}/blob/v{release.version(root)}",
+    ),
+    "install line": (
+        r"git\+https://github\.com/([\w.-]+/[\w.-]+@[\w.-]*\w)",
+        lambda root: f"{slug(root)}@v{release.version(root)}",
+    ),
     "page": (r"(https?://[\w./~-]+)/book/\w+\.html", site),
     "site": (r"(https?://[\w-]+\.github\.io[\w./-]*)", site),
 }
@@ -56,8 +64,11 @@ def broken(root, law):
     pattern, right = LAWS[law][0], LAWS[law][1](root)
     found = findings(root, pattern)
     assert found or law == "site"  # none where the pages have a domain of their own
-    return [(str(path), match) for path, match in found
-            if match != right and not (law == "site" and match.startswith(f"{right}/"))]
+    return [
+        (str(path), match)
+        for path, match in found
+        if match != right and not (law == "site" and match.startswith(f"{right}/"))
+    ]
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -105,8 +116,11 @@ def few(tmp_path):
 
 
 def contents(root):
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*"))
-            if path.is_file() and path.relative_to(root).parts[0] != ".git"}
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] != ".git"
+    }
 
 
 def differing(one, other):
@@ -115,8 +129,13 @@ def differing(one, other):
 
 def asked(root, module, *arguments):
     """A command in a checkout, with nothing but Python's own library."""
-    return subprocess.run([sys.executable, "-S", "-B", "-m", f"tools.{module}", "--", *arguments], cwd=root,
-                          capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(root)})
+    return subprocess.run(
+        [sys.executable, "-S", "-B", "-m", f"tools.{module}", "--", *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
 
 
 def lawful(root):
@@ -126,9 +145,16 @@ def lawful(root):
 FORMS = "github.com/{0}", "google.com/github/{0}", "{1}"  # of the address in any file
 
 
-@pytest.mark.parametrize("repository, given", [
-    ("kim-lab/u.net-2", ""), ("unet/tutorial", ""), ("unet/Unet.github.io", ""),
-    ("kim-lab/u.net-2", f"https://pages.{DOMAIN}/"), ("kim/unet", f"https://www.{DOMAIN}/~kim/unet")])
+@pytest.mark.parametrize(
+    "repository, given",
+    [
+        ("kim-lab/u.net-2", ""),
+        ("unet/tutorial", ""),
+        ("unet/Unet.github.io", ""),
+        ("kim-lab/u.net-2", f"https://pages.{DOMAIN}/"),
+        ("kim/unet", f"https://www.{DOMAIN}/~kim/unet"),
+    ],
+)
 def test_adopt_rewrites_every_address_and_nothing_else_and_adopts_back(whole, repository, given):
     (whole / "inbox").mkdir()
     (whole / "inbox/kim.ipynb").write_text(f"A student's, not tracked: {site(ROOT)}/book/training.html")
@@ -167,8 +193,10 @@ def test_the_students_notebook_of_an_adopted_master_is_the_adopted_one(few, tmp_
 def checkout(root, repository, pages, lines):
     """A checkout of two files that names an address, with lines of its own."""
     root.mkdir()
-    (root / "_config.yml").write_text(f"repository:\n  url: https://github.com/{repository}\n  branch: v1.0.0\n\n"
-                                      f"sphinx:\n  config:\n    ogp_site_url: {pages}/\n")
+    (root / "_config.yml").write_text(
+        f"repository:\n  url: https://github.com/{repository}\n  branch: v1.0.0\n\n"
+        f"sphinx:\n  config:\n    ogp_site_url: {pages}/\n"
+    )
     (root / "notes.md").write_bytes(lines.encode())
     tracked.git(root, "init", "-q")
     tracked.git(root, "add", ".")
@@ -177,15 +205,31 @@ def checkout(root, repository, pages, lines):
 
 @pytest.mark.parametrize("name, pages", [("u.net", f"https://kim.{IO}/u.net"), ("kim.github.io", f"https://kim.{IO}")])
 def test_adopt_takes_whole_addresses_only(tmp_path, name, pages):
-    lines = [("https://github.com/{}", ".\r\n"), ("git@github.com:{}", ".git\n"), ("https://github.com/{}", ".git"),
-             ("mybinder.org/v2/gh/{}", "/v1.0.0?x"), ("https://raw.githubusercontent.com/{}", "/main/a.png"),
-             ("https://github.com/{}", "/issues"), ("{pages}", ""), ("({pages}", ")."), ("{pages}", "/"),
-             ("{pages}", "/#a"), ("{pages}", "/a.pdf"), ("{pages}", "/book/a.html"), ("{pages}", "/_static/a.png")]
+    lines = [
+        ("https://github.com/{}", ".\r\n"),
+        ("git@github.com:{}", ".git\n"),
+        ("https://github.com/{}", ".git"),
+        ("mybinder.org/v2/gh/{}", "/v1.0.0?x"),
+        ("https://raw.githubusercontent.com/{}", "/main/a.png"),
+        ("https://github.com/{}", "/issues"),
+        ("{pages}", ""),
+        ("({pages}", ")."),
+        ("{pages}", "/"),
+        ("{pages}", "/#a"),
+        ("{pages}", "/a.pdf"),
+        ("{pages}", "/book/a.html"),
+        ("{pages}", "/_static/a.png"),
+    ]
     if name == "u.net":
         lines.append(("{pages}", "/slides/"))
-    others = [*(f"https://github.com/kim/{name}{more}" for more in ("-data", ".old", "_2", ".github")),
-              f"https://github.com/lee-kim/{name}", f"https://notgithub.com/kim/{name}", f"kim/{name}",
-              *(f"{pages}{more}" for more in ("-data/", ".org/", "er", "_2/")), f"https://kim.{IO}/data/"]
+    others = [
+        *(f"https://github.com/kim/{name}{more}" for more in ("-data", ".old", "_2", ".github")),
+        f"https://github.com/lee-kim/{name}",
+        f"https://notgithub.com/kim/{name}",
+        f"kim/{name}",
+        *(f"{pages}{more}" for more in ("-data/", ".org/", "er", "_2/")),
+        f"https://kim.{IO}/data/",
+    ]
 
     def written(repository, pages):
         return "\n".join([*(before.format(repository, pages=pages) + after for before, after in lines), *others])
@@ -195,28 +239,63 @@ def test_adopt_takes_whole_addresses_only(tmp_path, name, pages):
     assert (root / "notes.md").read_bytes().decode() == written("lee/other", f"https://lee.{IO}/other")
 
 
-@pytest.mark.parametrize("repository", [
-    "", "kim", "kim/", "/unet", "kim/unet/book", "https://github.com/" + "kim/unet", "-kim/unet", "kim-/unet",
-    "ki--m/unet", "k_m/unet", "kim.lab/unet", "kim/u net", "kim/ünet", "kim/..", "kim/unet.git", "kim/unet\n",
-    "k" * 40 + "/unet", "kim/" + "u" * 101])
+@pytest.mark.parametrize(
+    "repository",
+    [
+        "",
+        "kim",
+        "kim/",
+        "/unet",
+        "kim/unet/book",
+        "https://github.com/" + "kim/unet",
+        "-kim/unet",
+        "kim-/unet",
+        "ki--m/unet",
+        "k_m/unet",
+        "kim.lab/unet",
+        "kim/u net",
+        "kim/ünet",
+        "kim/..",
+        "kim/unet.git",
+        "kim/unet\n",
+        "k" * 40 + "/unet",
+        "kim/" + "u" * 101,
+    ],
+)
 def test_adopt_refuses_what_is_no_repository_of_github(repository):
     with pytest.raises(tracked.Refused, match=f"^REPO={re.escape(repr(repository))}: must be owner/name"):
         adopt.address(repository)
 
 
-@pytest.mark.parametrize("given", [
-    f"pages.{DOMAIN}", f"http://pages.{DOMAIN}", "https://", "https://localhost", "https://10.0.0.1", "https://a..org",
-    *(f"https://pages.{DOMAIN}{rest}" for rest in (":8000", "/a b", "/?a", "/#a", "//a", "/../a", "/a.html", "\n")),
-    f"https://me@{DOMAIN}", f"https://Pages.{DOMAIN}", *(f"https://{rest}" for rest in (
-        f"lee.{IO}/unet", f"kim.{IO}/other", f"kim.{IO}"))])
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"pages.{DOMAIN}",
+        f"http://pages.{DOMAIN}",
+        "https://",
+        "https://localhost",
+        "https://10.0.0.1",
+        "https://a..org",
+        *(f"https://pages.{DOMAIN}{rest}" for rest in (":8000", "/a b", "/?a", "/#a", "//a", "/../a", "/a.html", "\n")),
+        f"https://me@{DOMAIN}",
+        f"https://Pages.{DOMAIN}",
+        *(f"https://{rest}" for rest in (f"lee.{IO}/unet", f"kim.{IO}/other", f"kim.{IO}")),
+    ],
+)
 def test_adopt_refuses_what_is_no_place_for_pages(given):
     with pytest.raises(tracked.Refused, match=f"^SITE={re.escape(repr(given))}: .* https?.*kim.github.io/unet"):
         adopt.address("kim/unet", given)
 
 
-@pytest.mark.parametrize("module, arguments, message", [
-    ("adopt", ["-kim/unet"], "error: REPO="), ("adopt", ["kim/unet", "nowhere"], "error: SITE="),
-    ("release", ["0.0.0"], "error: VERSION="), ("release", ["-1"], "error: VERSION=")])
+@pytest.mark.parametrize(
+    "module, arguments, message",
+    [
+        ("adopt", ["-kim/unet"], "error: REPO="),
+        ("adopt", ["kim/unet", "nowhere"], "error: SITE="),
+        ("release", ["0.0.0"], "error: VERSION="),
+        ("release", ["-1"], "error: VERSION="),
+    ],
+)
 def test_a_command_that_is_refused_changes_nothing(few, module, arguments, message):
     before = contents(few)
     done = asked(few, module, *arguments)
@@ -241,8 +320,9 @@ def failing(function, good):
 @pytest.mark.parametrize("folder", ["", "/a"])
 @pytest.mark.parametrize("method, good, written", [("write_bytes", 3, 0), ("replace", 0, 0), ("replace", 3, 3)])
 def test_a_failed_change_changes_nothing_and_an_interrupted_one_ends(few, monkeypatch, folder, method, good, written):
-    first, second = ((f"kim/unet{end}", f"https://www.{DOMAIN}{folder}{below}")
-                     for end, below in (("", ""), (".org", "/b")))
+    first, second = (
+        (f"kim/unet{end}", f"https://www.{DOMAIN}{folder}{below}") for end, below in (("", ""), (".org", "/b"))
+    )
     adopt.adopt(*first, few)
     before = contents(few)
     with monkeypatch.context() as patch:
@@ -286,8 +366,12 @@ def test_release_moves_the_version_everywhere_and_nothing_else(whole):
         lines = [content[path].decode().split("\n") for content in (before, after)]
         moved = [(one, other) for one, other in zip(*lines, strict=True) if one != other]
         for one, other in moved:
-            assert other in (one.replace(branch, "v7.10.0"), one.replace(old, "7.10.0"), one.replace(date, TODAY),
-                             one.replace("Unreleased", f"7.10.0, {TODAY}")), (path, one, other)
+            assert other in (
+                one.replace(branch, "v7.10.0"),
+                one.replace(old, "7.10.0"),
+                one.replace(date, TODAY),
+                one.replace("Unreleased", f"7.10.0, {TODAY}"),
+            ), (path, one, other)
         assert re.search(rf"^{path}: {len(moved)} places?, ", said, re.M)
     assert f"CHANGELOG.md: 1 place, Unreleased -> 7.10.0, {TODAY}\n" in said and "git tag v7.10.0" in said
 
@@ -316,10 +400,14 @@ def test_release_refuses_what_is_no_version(version):
         release.plan(version, TODAY)
 
 
-@pytest.mark.parametrize("spoil, message", [
-    (lambda text: re.sub("## Unreleased\n.*?(?=## )", "## Unreleased\n\n", text, flags=re.S), "says nothing"),
-    (lambda text: text.replace("## Unreleased", "## Soon"), "says nothing"),
-    (lambda text: text + "\n## Unreleased\n\nMore.\n", "once")])
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda text: re.sub("## Unreleased\n.*?(?=## )", "## Unreleased\n\n", text, flags=re.S), "says nothing"),
+        (lambda text: text.replace("## Unreleased", "## Soon"), "says nothing"),
+        (lambda text: text + "\n## Unreleased\n\nMore.\n", "once"),
+    ],
+)
 def test_release_refuses_a_changelog_that_does_not_say_what_is_new(few, spoil, message):
     path = with_news(few) / "CHANGELOG.md"
     path.write_text(spoil(path.read_text()))
@@ -331,18 +419,39 @@ def test_release_refuses_a_changelog_that_does_not_say_what_is_new(few, spoil, m
 
 def commit(root):
     tracked.git(root, "add", "-A")
-    tracked.git(root, "-c", "user.name=a", "-c", "user.email=a", "-c", "commit.gpgsign=false", "commit", "-q",
-                "--allow-empty", "-m", "a")
+    tracked.git(
+        root,
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a",
+        "-c",
+        "commit.gpgsign=false",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "a",
+    )
     return tracked.git(root, "rev-parse", "HEAD").decode().strip()
 
 
 def script(workflow, words, root, **environment):
     """Run the step of a workflow whose name holds some words, as the runner does."""
-    steps = [step for job in yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())["jobs"].values()
-             for step in job["steps"] if words in step.get("name", "")]
+    steps = [
+        step
+        for job in yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())["jobs"].values()
+        for step in job["steps"]
+        if words in step.get("name", "")
+    ]
     assert len(steps) == 1
-    return subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", steps[0]["run"]], cwd=root,
-                          capture_output=True, text=True, env={**os.environ, **environment})
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", steps[0]["run"]],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
 
 
 @pytest.fixture
@@ -411,14 +520,19 @@ def test_a_fork_with_the_tags_of_another_is_told_so_and_cannot_release_them_agai
 
 def test_pages_launch_the_release_are_edited_on_the_branch_and_name_the_version(tmp_path):
     real = config(ROOT)
-    toy = {**{key: real[key] for key in ("title", "only_build_toc_files", "execute", "repository", "launch_buttons")},
-           "html": {key: value for key, value in real["html"].items() if key != "favicon"},
-           "sphinx": {"config": {key: real["sphinx"]["config"][key] for key in ("html_context", "ogp_site_url")}}}
-    for name, content in {"_config.yml": yaml.safe_dump(toy), "requirements.txt": "", "book/index.md": "# Index\n",
-                          "_toc.yml": "format: jb-book\nroot: book/index\nparts:\n- chapters:\n"
-                                      "  - file: book/assignments/one\n",
-                          "CHANGELOG.md": "# Changelog\n\n## 1.2.3, 2031-05-04\n\nFirst.\n",
-                          "unet_tutorial/__init__.py": '__version__ = "1.2.3"\n'}.items():
+    toy = {
+        **{key: real[key] for key in ("title", "only_build_toc_files", "execute", "repository", "launch_buttons")},
+        "html": {key: value for key, value in real["html"].items() if key != "favicon"},
+        "sphinx": {"config": {key: real["sphinx"]["config"][key] for key in ("html_context", "ogp_site_url")}},
+    }
+    for name, content in {
+        "_config.yml": yaml.safe_dump(toy),
+        "requirements.txt": "",
+        "book/index.md": "# Index\n",
+        "_toc.yml": "format: jb-book\nroot: book/index\nparts:\n- chapters:\n  - file: book/assignments/one\n",
+        "CHANGELOG.md": "# Changelog\n\n## 1.2.3, 2031-05-04\n\nFirst.\n",
+        "unet_tutorial/__init__.py": '__version__ = "1.2.3"\n',
+    }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
     (tmp_path / "book/assignments").mkdir()  # whose notebooks are not run
@@ -480,13 +594,44 @@ def test_workflows_are_well_formed_and_call_the_readme_commands(path):
 
 
 def test_imports_follow_the_data_and_never_go_back():
-    order = ["__init__", "_tensorflow", "_progress", "checks", "rounding", "texture", "archives", "specimen",
-             "phase_contrast", "datasets",
-             "augmentation", "losses", "geometry", "model", "pretrained", "strategies", "training", "cluster", "tiling",
-             "segments", "overlap", "warping", "metrics", "style", "overlays", "charts", "blueprint", "drawing",
-             "plotting", "evaluation", "examination", "recipes", "records", "experiments"]
+    order = [
+        "__init__",
+        "_tensorflow",
+        "_progress",
+        "checks",
+        "rounding",
+        "texture",
+        "archives",
+        "specimen",
+        "phase_contrast",
+        "datasets",
+        "augmentation",
+        "losses",
+        "geometry",
+        "model",
+        "pretrained",
+        "strategies",
+        "training",
+        "cluster",
+        "tiling",
+        "segments",
+        "overlap",
+        "warping",
+        "metrics",
+        "style",
+        "overlays",
+        "charts",
+        "blueprint",
+        "drawing",
+        "plotting",
+        "evaluation",
+        "examination",
+        "recipes",
+        "records",
+        "experiments",
+    ]
     modules = {path.stem: path for path in (ROOT / "unet_tutorial").glob("*.py")}
     assert set(modules) == set(order)
     for name, path in modules.items():
-        later = notebooks.imported_modules(path.read_text()) - set(order[:order.index(name)])
+        later = notebooks.imported_modules(path.read_text()) - set(order[: order.index(name)])
         assert later & set(order) == set(), f"{name} imports {later}"

@@ -10,8 +10,12 @@ from unet_tutorial.model import build_unet, keras
 from unet_tutorial.rounding import agreement, assert_agree, largest_difference, longest_sum, rounding_bound
 from unet_tutorial.tiling import predict_tiled
 
-ORDERS = (lambda x: np.cumsum(x, axis=1, dtype=x.dtype)[:, -1], lambda x: np.cumsum(x[:, ::-1], axis=1, dtype=x.dtype)[:, -1],
-          lambda x: x.sum(axis=1), lambda x: x.reshape(len(x), 9, -1).sum(axis=1).sum(axis=1))
+ORDERS = (
+    lambda x: np.cumsum(x, axis=1, dtype=x.dtype)[:, -1],
+    lambda x: np.cumsum(x[:, ::-1], axis=1, dtype=x.dtype)[:, -1],
+    lambda x: x.sum(axis=1),
+    lambda x: x.reshape(len(x), 9, -1).sum(axis=1).sum(axis=1),
+)
 
 
 def test_the_examples_run():
@@ -21,8 +25,8 @@ def test_the_examples_run():
 @pytest.mark.parametrize("terms", [1, 9, 100, 10_000])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_the_bound_is_the_rule(terms, dtype):
-    eps = {np.float16: 2.0 ** -10, np.float32: 2.0 ** -23, np.float64: 2.0 ** -52}[dtype]
-    assert rounding_bound(terms, 3.0, dtype) == pytest.approx(8 * eps * terms ** 0.5 * 3)
+    eps = {np.float16: 2.0**-10, np.float32: 2.0**-23, np.float64: 2.0**-52}[dtype]
+    assert rounding_bound(terms, 3.0, dtype) == pytest.approx(8 * eps * terms**0.5 * 3)
     assert rounding_bound(terms, np.array([[1.0, -3.0], [2.0, 0.0]]), dtype) == rounding_bound(terms, 3.0, dtype)
 
 
@@ -54,9 +58,16 @@ def test_a_difference_is_measured_without_overflow_and_nan_is_never_equal():
         assert_agree([np.nan], [1.0], 9)
 
 
-@pytest.mark.parametrize("terms, scale, dtype, message", [
-    (0, 1, np.float32, "terms 0"), (2.5, 1, np.float32, "terms 2.5"), (9, np.nan, np.float32, "scale nan"),
-    (9, np.inf, np.float32, "scale inf"), (9, 1, np.int32, "dtype int32")])
+@pytest.mark.parametrize(
+    "terms, scale, dtype, message",
+    [
+        (0, 1, np.float32, "terms 0"),
+        (2.5, 1, np.float32, "terms 2.5"),
+        (9, np.nan, np.float32, "scale nan"),
+        (9, np.inf, np.float32, "scale inf"),
+        (9, 1, np.int32, "dtype int32"),
+    ],
+)
 def test_what_makes_no_bound_is_refused(terms, scale, dtype, message):
     with pytest.raises(ValueError, match=message):
         rounding_bound(terms, scale, dtype)

@@ -6,8 +6,15 @@ from scipy.spatial import KDTree
 from skimage.segmentation import watershed
 
 from unet_tutorial.metrics import v_info, v_rand
-from unet_tutorial.segments import (THRESHOLDS, as_probability, as_stacks, as_threshold, as_thresholds, segments,
-                                    thin_borders)
+from unet_tutorial.segments import (
+    THRESHOLDS,
+    as_probability,
+    as_stacks,
+    as_threshold,
+    as_thresholds,
+    segments,
+    thin_borders,
+)
 
 CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
@@ -62,18 +69,21 @@ def test_thresholds_of_the_challenge():
     assert THRESHOLDS == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
 
-@pytest.mark.parametrize("row, grown", [
-    ([1, 0, 2], [1, 0, 2]),
-    ([1, 0, 0, 2], [1, 1, 0, 2]),
-    ([2, 0, 0, 0, 1], [2, 2, 0, 1, 1]),
-    ([0, 0, 3, 0, 0, 0, 0, 7, 0], [3, 3, 3, 3, 3, 0, 7, 7, 7]),
-    ([1, 2, 0], [1, 2, 2]),
-    ([1, 0, 1], [1, 0, 2]),
-    ([0, 1, 0], [1, 1, 1]),
-    ([2, 0, 2], [2, 2, 2]),
-    ([5, 5, 5], [5, 5, 5]),
-    ([0, 0, 0], [0, 0, 0]),
-])
+@pytest.mark.parametrize(
+    "row, grown",
+    [
+        ([1, 0, 2], [1, 0, 2]),
+        ([1, 0, 0, 2], [1, 1, 0, 2]),
+        ([2, 0, 0, 0, 1], [2, 2, 0, 1, 1]),
+        ([0, 0, 3, 0, 0, 0, 0, 7, 0], [3, 3, 3, 3, 3, 0, 7, 7, 7]),
+        ([1, 2, 0], [1, 2, 2]),
+        ([1, 0, 1], [1, 0, 2]),
+        ([0, 1, 0], [1, 1, 1]),
+        ([2, 0, 2], [2, 2, 2]),
+        ([5, 5, 5], [5, 5, 5]),
+        ([0, 0, 0], [0, 0, 0]),
+    ],
+)
 def test_thin_borders_of_a_row_and_of_a_column(row, grown):
     assert thin_borders(np.array([row])).tolist() == [grown]
     assert thin_borders(np.array([row]).T).ravel().tolist() == grown
@@ -105,8 +115,11 @@ def test_thin_borders_are_thin_closed_and_leave_the_segments_alone():
         grown = thin_borders(ids)
         np.testing.assert_array_equal(grown[ids > 0], ids[ids > 0])
         for y, x in np.ndindex(ids.shape):
-            near = {int(grown[y + dy, x + dx]) for dy, dx in CROSS
-                    if 0 <= y + dy < ids.shape[0] and 0 <= x + dx < ids.shape[1]} - {0}
+            near = {
+                int(grown[y + dy, x + dx])
+                for dy, dx in CROSS
+                if 0 <= y + dy < ids.shape[0] and 0 <= x + dx < ids.shape[1]
+            } - {0}
             assert near <= {grown[y, x]} if grown[y, x] else len(near) != 1
 
 
@@ -120,8 +133,9 @@ def test_thin_borders_of_two_segments_lie_halfway():
         ids[first], ids[second] = 4, 9
         if abs(first[0] - second[0]) + abs(first[1] - second[1]) == 1:
             continue
-        to_first, to_second = (reachable((ids == 0) | (ids == mine), start)
-                               for mine, start in ((4, first), (9, second)))
+        to_first, to_second = (
+            reachable((ids == 0) | (ids == mine), start) for mine, start in ((4, first), (9, second))
+        )
         grown = thin_borders(ids)
         for y, x in np.argwhere(ids == 0).tolist():
             nearer = to_second[y, x] - to_first[y, x]
@@ -162,28 +176,34 @@ def test_thinned_scores_agree_with_the_watershed_of_scikit_image():
     assert abs(np.count_nonzero(grown == 0) / np.count_nonzero(flooded == 0) - 1) < 0.01
 
 
-@pytest.mark.parametrize("segmentation, message", [
-    (np.zeros((3, 3)), "segmentation of dtype float64"),
-    (np.zeros((2, 3, 3), int), r"segmentation of shape \(2, 3, 3\)"),
-    (np.zeros((0, 3), int), "holds no pixel"),
-    (np.array([[0, -2]]), "negative id -2"),
-])
+@pytest.mark.parametrize(
+    "segmentation, message",
+    [
+        (np.zeros((3, 3)), "segmentation of dtype float64"),
+        (np.zeros((2, 3, 3), int), r"segmentation of shape \(2, 3, 3\)"),
+        (np.zeros((0, 3), int), "holds no pixel"),
+        (np.array([[0, -2]]), "negative id -2"),
+    ],
+)
 def test_thin_borders_refuses(segmentation, message):
     with pytest.raises(ValueError, match=message):
         thin_borders(segmentation)
 
 
-@pytest.mark.parametrize("prediction, message", [
-    (np.zeros((2, 3, 3)), r"prediction of shape \(2, 3, 3\): must be \(H, W\); take one slice"),
-    (np.zeros(3), r"prediction of shape \(3,\): must be \(H, W\) or \(N, H, W\), and not empty"),
-    (np.zeros((0, 3)), r"prediction of shape \(0, 3\)"),
-    (np.array([[0.5, np.nan, np.inf]]), "holds 2 values that are NaN or infinite"),
-    (np.array([[0.5, -0.25]]), "holds values from -0.25 to 0.5; must be the probability of cell"),
-    (np.array([[0.5, 1.5]]), "holds values from 0.5 to 1.5"),
-    (np.array([[0, 255]], np.uint8), "holds values from 0 to 255"),
-    (np.array([["a"]]), "prediction of dtype <U1: must be the probability of cell, float in 0..1, or a label of 0"),
-    (np.zeros((2, 2), complex), "prediction of dtype complex128"),
-])
+@pytest.mark.parametrize(
+    "prediction, message",
+    [
+        (np.zeros((2, 3, 3)), r"prediction of shape \(2, 3, 3\): must be \(H, W\); take one slice"),
+        (np.zeros(3), r"prediction of shape \(3,\): must be \(H, W\) or \(N, H, W\), and not empty"),
+        (np.zeros((0, 3)), r"prediction of shape \(0, 3\)"),
+        (np.array([[0.5, np.nan, np.inf]]), "holds 2 values that are NaN or infinite"),
+        (np.array([[0.5, -0.25]]), "holds values from -0.25 to 0.5; must be the probability of cell"),
+        (np.array([[0.5, 1.5]]), "holds values from 0.5 to 1.5"),
+        (np.array([[0, 255]], np.uint8), "holds values from 0 to 255"),
+        (np.array([["a"]]), "prediction of dtype <U1: must be the probability of cell, float in 0..1, or a label of 0"),
+        (np.zeros((2, 2), complex), "prediction of dtype complex128"),
+    ],
+)
 def test_segments_refuses_what_is_no_probability_map(prediction, message):
     with pytest.raises(ValueError, match=message):
         segments(prediction)

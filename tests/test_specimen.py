@@ -95,8 +95,9 @@ def test_a_slice_does_not_depend_on_the_count_but_on_index_and_seed():
     assert not np.array_equal(specimen.synthetic_em(1, size=48, seed=1)[0], one[0])
 
 
-@pytest.mark.parametrize("wrong", [dict(count=0), dict(count=1, size=31), dict(count=1, size=64.0),
-                                   dict(count=1, seed=-1), dict(count="2")])
+@pytest.mark.parametrize(
+    "wrong", [dict(count=0), dict(count=1, size=31), dict(count=1, size=64.0), dict(count=1, seed=-1), dict(count="2")]
+)
 def test_wrong_numbers_are_refused(wrong):
     with pytest.raises(ValueError, match=str(list(wrong.values())[-1])):
         specimen.synthetic_em(**wrong)
@@ -108,8 +109,12 @@ def test_instances_are_the_components_of_the_label_and_never_touch(index, size, 
     np.testing.assert_array_equal(canonical(cells), flood(cells > 0))
     np.testing.assert_array_equal(np.unique(cells), np.arange(cells.max() + 1))
     assert cells.max() > 3 and np.bincount(cells.ravel())[1:].min() >= 40
-    for first, second in ((cells[1:], cells[:-1]), (cells[:, 1:], cells[:, :-1]), (cells[1:, 1:], cells[:-1, :-1]),
-                          (cells[1:, :-1], cells[:-1, 1:])):
+    for first, second in (
+        (cells[1:], cells[:-1]),
+        (cells[:, 1:], cells[:, :-1]),
+        (cells[1:, 1:], cells[:-1, :-1]),
+        (cells[1:, :-1], cells[:-1, 1:]),
+    ):
         assert ((first == second) | (first == 0) | (second == 0)).all()
 
 
@@ -175,8 +180,17 @@ def test_neurites_fill_the_plane_without_much_overlap(size, seed):
 def test_partition_gives_each_pixel_to_the_nearest_surface():
     rng = np.random.default_rng(0)
     angles = np.pi * rng.random(9)
-    neurites = np.stack([70 * rng.random(9) - 5, 70 * rng.random(9) - 5, np.cos(angles), np.sin(angles),
-                         12 * rng.random(9), 3 + 6 * rng.random(9)], axis=1)
+    neurites = np.stack(
+        [
+            70 * rng.random(9) - 5,
+            70 * rng.random(9) - 5,
+            np.cos(angles),
+            np.sin(angles),
+            12 * rng.random(9),
+            3 + 6 * rng.random(9),
+        ],
+        axis=1,
+    )
     region, along, across = specimen.partition(Still(), 60, neurites, reach=5)
     rows, columns = np.indices((60, 60)) + 0.5
     frames = [capsule(rows, columns, neurite) for neurite in neurites]
@@ -225,8 +239,10 @@ def test_vesicles_and_cisternae_keep_off_the_membranes(monkeypatch):
         return 0
 
     monkeypatch.setattr(specimen, "vesicles", vesicles)
-    deep, shallow, bare = (specimen.cytoplasm(generator(2, 0), depth, 3, flat, flat, *np.indices(shape) * 1.0)
-                           for depth in (depth, np.full(shape, 4.5), np.full(shape, 4.0)))
+    deep, shallow, bare = (
+        specimen.cytoplasm(generator(2, 0), depth, 3, flat, flat, *np.indices(shape) * 1.0)
+        for depth in (depth, np.full(shape, 4.5), np.full(shape, 4.0))
+    )
     np.testing.assert_array_equal(deep, shallow)
     assert (bare >= deep).all() and 2 < (bare - deep).max() <= 30
     assert (asked[0] > 0).all() and (asked[1] == 0).all()
@@ -250,7 +266,8 @@ def test_mitochondria_are_dark_bodies_in_wide_neurites_only():
             assert 60 < image[ndimage.binary_erosion(dark, iterations=5)].mean() < 105
         narrow = np.array([[60, 60, 1, 0, 0, 13.0]])
         np.testing.assert_array_equal(
-            specimen.mitochondria(generator(seed, 0), level, narrow, region, columns, rows), level)
+            specimen.mitochondria(generator(seed, 0), level, narrow, region, columns, rows), level
+        )
     assert 1 <= drawn <= 8
 
 

@@ -17,8 +17,10 @@ class Replicas:
         self.num_replicas_in_sync = count
 
     def experimental_distribute_values_from_function(self, function):
-        return [function(types.SimpleNamespace(replica_id_in_sync_group=index))
-                for index in range(self.num_replicas_in_sync)]
+        return [
+            function(types.SimpleNamespace(replica_id_in_sync_group=index))
+            for index in range(self.num_replicas_in_sync)
+        ]
 
 
 def test_parts_in_order_make_the_batch_again():
@@ -43,8 +45,10 @@ def test_a_batch_that_does_not_divide_is_refused():
 def test_one_device_mirrored_computes_what_no_strategy_computes():
     strategy = strategies.make_strategy("mirrored")
     parts = [np.array([1.0, 2.0], np.float32)]
-    values = [float(strategies.compiled(chosen, lambda x: tf.reduce_sum(x * x))(*strategies.share(chosen, parts)))
-              for chosen in (None, strategy)]
+    values = [
+        float(strategies.compiled(chosen, lambda x: tf.reduce_sum(x * x))(*strategies.share(chosen, parts)))
+        for chosen in (None, strategy)
+    ]
     assert values == [5.0, 5.0] and strategies.replicas(strategy) == 1 and strategies.is_chief(strategy)
 
 
@@ -59,10 +63,18 @@ def test_only_the_first_worker_is_the_chief(task_id, chief):
     assert strategies.is_chief(cluster) == chief
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"cluster": {"worker": ["a:1"]}}), json.dumps(
-    {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}), json.dumps(
-    {"cluster": {"worker": ["a:1"], "chief": ["b:1"]}, "task": {"type": "worker", "index": 0}}), json.dumps(
-    {"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        json.dumps({"cluster": {"worker": ["a:1"]}}),
+        json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}),
+        json.dumps({"cluster": {"worker": ["a:1"], "chief": ["b:1"]}, "task": {"type": "worker", "index": 0}}),
+        json.dumps({"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}),
+    ],
+)
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG .*an index of its own"):

@@ -31,8 +31,13 @@ def test_smooth_noise_is_the_cubic_spline_over_its_nodes(scale, shift):
 
     field = texture.smooth_noise(Scripted(shift, normal), (13, 21), scale)
     cubic = BSpline.basis_element(np.arange(-2.0, 3.0), extrapolate=False)
-    rows, columns = ([[np.nan_to_num(cubic((pixel + 0.5) / scale + shift - (node - 1))) for node in range(count)]
-                      for pixel in range(length)] for length, count in zip((13, 21), nodes["values"].shape))
+    rows, columns = (
+        [
+            [np.nan_to_num(cubic((pixel + 0.5) / scale + shift - (node - 1))) for node in range(count)]
+            for pixel in range(length)
+        ]
+        for length, count in zip((13, 21), nodes["values"].shape)
+    )
     expected = 2.086 * np.array(rows) @ nodes["values"] @ np.array(columns).T
     assert_agree(field, expected, terms=4 * 4)  # nodes that reach a pixel
 
@@ -121,24 +126,26 @@ def test_vesicles_are_dots_and_rings():
     dot = vesicle((0.5, 0.25), 0.0, 1.0)
     assert dot.shape == (40, 40) and np.unravel_index(dot.argmax(), dot.shape) == (20, 10)
     assert dot.max() == pytest.approx(66 * 1.3)
-    assert dot[20, 11] == pytest.approx(66 * 1.3 * np.exp(-(1 / 1.2) ** 2))
+    assert dot[20, 11] == pytest.approx(66 * 1.3 * np.exp(-((1 / 1.2) ** 2)))
     assert (dot[:12] == 0).all() and (dot[29:] == 0).all() and (dot[:, 19:] == 0).all()
     ring = vesicle((0.5, 0.25), 0.99, 0.0)
     assert ring.argmax() != dot.argmax() and ring[20, 10] < 0
-    assert ring[20, 14] == pytest.approx(20 * 0.8 * (np.exp(-(0.2 / 1.4) ** 2) - 0.5 * np.exp(-(4 / 2.52) ** 2)))
+    assert ring[20, 14] == pytest.approx(20 * 0.8 * (np.exp(-((0.2 / 1.4) ** 2)) - 0.5 * np.exp(-((4 / 2.52) ** 2))))
     assert vesicle((0.5, 0.25), 0.99, 0.5, solid=True)[20, 10] > 0
     assert vesicle((0.5, 0.25), 0.5, 0.5).max() == pytest.approx(31.5 * 0.8, rel=0.1)
     assert vesicle((0.5, 0.25), 0.45, 0.5).max() == pytest.approx(31.5 * 1.3)
 
 
-@pytest.mark.parametrize("kind, radius, width, core", [
-    (0, 0, 1.2, 0), (1, 0, 1.7, 0), (2, 0, 2.3, 0), (3, 2.4, 1.3, 0), (4, 3.2, 1.3, 0.4), (5, 4.2, 1.4, 0.5)])
+@pytest.mark.parametrize(
+    "kind, radius, width, core",
+    [(0, 0, 1.2, 0), (1, 0, 1.7, 0), (2, 0, 2.3, 0), (3, 2.4, 1.3, 0), (4, 3.2, 1.3, 0.4), (5, 4.2, 1.4, 0.5)],
+)
 def test_each_kind_of_vesicle_has_its_profile(kind, radius, width, core):
     drawn = vesicle((0.5, 0.5), (kind + 0.5) / 6, 0.5)
     distance = np.hypot(*(np.indices((17, 17)) - 8))
-    expected = np.exp(-((distance - radius) / width) ** 2)
+    expected = np.exp(-(((distance - radius) / width) ** 2))
     if core:
-        expected -= core * np.exp(-(distance / (0.6 * radius)) ** 2)
+        expected -= core * np.exp(-((distance / (0.6 * radius)) ** 2))
     assert_agree(drawn[12:29, 12:29], 31.5 * (1.3 if kind < 3 else 0.8) * expected, terms=4)
 
 
@@ -180,11 +187,19 @@ def test_slices_are_drawn_in_order():
     assert (images.dtype, labels.dtype, cells.dtype) == (np.float32, np.uint8, np.int32)
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (dict(count=0), "count 0"), (dict(count=2.0), "count 2.0"), (dict(count=True), "count True"),
-    (dict(size=31), "size 31: must be a whole number of at least 32"), (dict(size=64.0), "size 64.0"),
-    (dict(seed=-1), "seed -1"), (dict(seed="x"), "seed 'x'"), (dict(seed=None), "seed None"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (dict(count=0), "count 0"),
+        (dict(count=2.0), "count 2.0"),
+        (dict(count=True), "count True"),
+        (dict(size=31), "size 31: must be a whole number of at least 32"),
+        (dict(size=64.0), "size 64.0"),
+        (dict(seed=-1), "seed -1"),
+        (dict(seed="x"), "seed 'x'"),
+        (dict(seed=None), "seed None"),
+    ],
+)
 def test_wrong_numbers_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         texture.draw_slices(numbered, **{"count": 1, "size": 32, "seed": 0, **wrong})

@@ -40,21 +40,33 @@ def softmax(logits):
 def whole(model, image, depth, padding="valid"):
     """Logits of the whole image at once, in a net of the next legal size."""
     image = image.reshape(*image.shape[:2], -1)
-    unit, lost = 2 ** depth, LOST[depth] if padding == "valid" else 0
+    unit, lost = 2**depth, LOST[depth] if padding == "valid" else 0
     remainder = {1: 0, 2: 0, 3: 4, 4: 4}[depth] if padding == "valid" else 0  # of a legal output
     pads = [(lost, lost + (remainder - side) % unit) for side in image.shape[:2]]
     padded = np.pad(image, [*pads, (0, 0)], mode="reflect")
     logits = resize_unet(model, padded.shape)(padded[np.newaxis])[0].numpy()
-    return logits[:image.shape[0], :image.shape[1]]
+    return logits[: image.shape[0], : image.shape[1]]
 
 
 @pytest.mark.rounding
-@pytest.mark.parametrize("depth, tile, shape", [
-    (1, 18, (1, 1)), (1, 18, (7, 12)), (1, 24, (33, 16)),
-    (2, 44, (9, 5)), (2, 60, (61, 40)), (2, 52, (12, 13)),
-    (3, 100, (30, 25)), (3, 108, (17, 65)),
-    (4, 188, (4, 3)), (4, 204, (20, 33)), (4, 220, (100, 36)), (4, 220, (37, 70)), (4, 220, (7, 300)),
-])
+@pytest.mark.parametrize(
+    "depth, tile, shape",
+    [
+        (1, 18, (1, 1)),
+        (1, 18, (7, 12)),
+        (1, 24, (33, 16)),
+        (2, 44, (9, 5)),
+        (2, 60, (61, 40)),
+        (2, 52, (12, 13)),
+        (3, 100, (30, 25)),
+        (3, 108, (17, 65)),
+        (4, 188, (4, 3)),
+        (4, 204, (20, 33)),
+        (4, 220, (100, 36)),
+        (4, 220, (37, 70)),
+        (4, 220, (7, 300)),
+    ],
+)
 def test_stitched_equals_whole_with_valid_padding(depth, tile, shape):
     model = lively((tile, tile, 1), depth)
     image = picture(*shape)
@@ -64,12 +76,22 @@ def test_stitched_equals_whole_with_valid_padding(depth, tile, shape):
 
 
 @pytest.mark.rounding
-@pytest.mark.parametrize("depth, tile, shape", [
-    (1, 18, (1, 1)), (1, 18, (45, 19)), (1, 40, (26, 113)),
-    (2, 48, (50, 101)), (2, 64, (64, 65)), (2, 8, (5, 8)),
-    (3, 104, (120, 104)), (3, 112, (103, 150)),
-    (4, 208, (209, 16)), (4, 256, (250, 400)), (4, 32, (20, 9)),
-])
+@pytest.mark.parametrize(
+    "depth, tile, shape",
+    [
+        (1, 18, (1, 1)),
+        (1, 18, (45, 19)),
+        (1, 40, (26, 113)),
+        (2, 48, (50, 101)),
+        (2, 64, (64, 65)),
+        (2, 8, (5, 8)),
+        (3, 104, (120, 104)),
+        (3, 112, (103, 150)),
+        (4, 208, (209, 16)),
+        (4, 256, (250, 400)),
+        (4, 32, (20, 9)),
+    ],
+)
 def test_stitched_equals_whole_with_same_padding(depth, tile, shape):
     model = lively((tile, tile, 1), depth, "same")
     image = picture(*shape)
@@ -80,15 +102,27 @@ def test_stitched_equals_whole_with_same_padding(depth, tile, shape):
 
 @pytest.mark.rounding
 @pytest.mark.parametrize("padding", ["valid", "same"])
-@pytest.mark.parametrize("sides, tile", [((None, None), None), ((None, None), 108), ((None, None), (104, 132)),
-                                         ((None, 112), None), ((108, 104), None), ((108, 104), (116, 124))])
+@pytest.mark.parametrize(
+    "sides, tile",
+    [
+        ((None, None), None),
+        ((None, None), 108),
+        ((None, None), (104, 132)),
+        ((None, 112), None),
+        ((108, 104), None),
+        ((108, 104), (116, 124)),
+    ],
+)
 def test_stitched_equals_whole_with_open_sides_and_other_tiles(padding, sides, tile):
     if padding == "valid":  # legal sizes leave the remainder 4 when divided by 8
-        sides, tile = ([side and side + (4 - side) % 8 for side in pair] if isinstance(pair, tuple) else pair
-                       for pair in (sides, tile))
+        sides, tile = (
+            [side and side + (4 - side) % 8 for side in pair] if isinstance(pair, tuple) else pair
+            for pair in (sides, tile)
+        )
     else:
-        sides, tile = ([side and side + -side % 8 for side in pair] if isinstance(pair, tuple) else pair
-                       for pair in (sides, tile))
+        sides, tile = (
+            [side and side + -side % 8 for side in pair] if isinstance(pair, tuple) else pair for pair in (sides, tile)
+        )
         tile = 112 if tile == 108 else tile
     model = lively((*sides, 1), 3, padding)
     image = picture(131, 90)
@@ -117,7 +151,9 @@ def test_the_paper_s_tiles_on_one_slice():
     axis = tiling._lay(512, 572, None, 4, "valid")
     assert axis.margins == (92, 384 + 572 - 92 - 512)
     assert [(piece.offset, piece.target, piece.kept) for piece in axis.pieces] == [
-        (0, slice(0, 388), slice(0, 388)), (384, slice(384, 512), slice(0, 128))]
+        (0, slice(0, 388), slice(0, 388)),
+        (384, slice(384, 512), slice(0, 128)),
+    ]
     assert len(tiling._lay(388, 572, None, 4, "valid").pieces) == 1
     assert len(tiling._lay(389, 572, None, 4, "valid").pieces) == 2
 
@@ -126,22 +162,24 @@ def test_same_padding_keeps_what_the_zeros_do_not_reach():
     axis = tiling._lay(700, 512, None, 4, "same")
     assert axis.margins == (0, 4)
     assert [(piece.offset, piece.target, piece.kept) for piece in axis.pieces] == [
-        (0, slice(0, 418), slice(0, 418)), (192, slice(286, 700), slice(94, 508))]
+        (0, slice(0, 418), slice(0, 418)),
+        (192, slice(286, 700), slice(94, 508)),
+    ]
 
 
 @pytest.mark.rounding
 @pytest.mark.parametrize("depth, tile", [(1, 30), (2, 60), (3, 108), (4, 220)])
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_seamless_only_in_phase(depth, tile, padding):
-    tile += -tile % 2 ** depth if padding == "same" else 0
+    tile += -tile % 2**depth if padding == "same" else 0
     gain = tile - 2 * {"valid": LOST, "same": {1: 8, 2: 22, 3: 46, 4: 94}}[padding][depth]
     model = lively((tile, 32 if padding == "same" else tile, 1), depth, padding)
     image = picture(tile + 2 * gain, 10)
     truth, bound = softmax(whole(model, image, depth, padding)), rounding_bound(longest_sum(model))
     assert bound < 1e-2 / 10
-    for stride in {1, 2 ** depth, gain // 2, gain - 1, gain} if depth < 3 else {2 ** depth, gain}:
+    for stride in {1, 2**depth, gain // 2, gain - 1, gain} if depth < 3 else {2**depth, gain}:
         difference = largest_difference(predict_tiled(model, image, stride=stride), truth)
-        assert difference < bound if stride % 2 ** depth == 0 else difference > 1e-2, (stride, difference)
+        assert difference < bound if stride % 2**depth == 0 else difference > 1e-2, (stride, difference)
 
 
 @pytest.mark.rounding
@@ -149,8 +187,11 @@ def test_seamless_only_in_phase(depth, tile, padding):
 def test_a_picture_one_pixel_off_or_turned_over_is_ten_times_over_the_bound(monkeypatch, padding, tile):
     model, image = lively((tile, tile, 1), 2, padding), picture(70, 70)
     truth, bound = softmax(whole(model, image, 2, padding)), rounding_bound(longest_sum(model))
-    for fault in (lambda padded: np.roll(padded, 1, axis=0), lambda padded: np.roll(padded, 1, axis=1),
-                  lambda padded: padded.swapaxes(0, 1)):
+    for fault in (
+        lambda padded: np.roll(padded, 1, axis=0),
+        lambda padded: np.roll(padded, 1, axis=1),
+        lambda padded: padded.swapaxes(0, 1),
+    ):
         monkeypatch.setattr(tiling, "mirror_pad", lambda image, margin: fault(mirror_pad(image, margin)))
         assert largest_difference(predict_tiled(model, image), truth) > 10 * bound
 
@@ -185,8 +226,9 @@ def test_batch_size_is_the_number_of_tiles_a_forward_pass_takes(monkeypatch):
     model = lively((24, 24, 1), 1)
     seen = []
     activated = tiling._activated
-    monkeypatch.setattr(tiling, "_activated", lambda model, outputs: seen.append(len(outputs)) or
-                        activated(model, outputs))
+    monkeypatch.setattr(
+        tiling, "_activated", lambda model, outputs: seen.append(len(outputs)) or activated(model, outputs)
+    )
     predict_tiled(model, picture(30, 23), batch_size=5)
     predict_tiled(model, picture(30, 8))
     assert seen == [5, 5, 2, 1, 1, 1, 1]
@@ -216,6 +258,7 @@ def test_drop_out_is_off():
 
 
 # The forward pass is traced once
+
 
 def count_traces(model):
     """A list that grows by one with each trace: Python runs an activation only then."""
@@ -252,10 +295,13 @@ def test_new_weights_are_seen_however_they_were_set(tmp_path):
     model.compile(tiling.keras.optimizers.SGD(0.1), tiling.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     tiles, labels = picture(2, 24, 24, 1), np.random.default_rng(0).integers(0, 2, (2, 8, 8))
     seen = [predict_tiled(model, image)]
-    for change in (lambda: model.train_on_batch(tiles, labels), lambda: model.fit(tiles, labels, epochs=2, verbose=0),
-                   lambda: model.set_weights([weight + 0.1 for weight in model.get_weights()]),
-                   lambda: model.get_layer("contract1_conv1").kernel.assign_add(np.full((3, 3, 1, 2), 0.2)),
-                   lambda: model.load_weights(tmp_path / "other.weights.h5")):
+    for change in (
+        lambda: model.train_on_batch(tiles, labels),
+        lambda: model.fit(tiles, labels, epochs=2, verbose=0),
+        lambda: model.set_weights([weight + 0.1 for weight in model.get_weights()]),
+        lambda: model.get_layer("contract1_conv1").kernel.assign_add(np.full((3, 3, 1, 2), 0.2)),
+        lambda: model.load_weights(tmp_path / "other.weights.h5"),
+    ):
         change()
         before = len(traces)
         seen.append(predict_tiled(model, image))
@@ -271,8 +317,11 @@ def test_new_weights_are_seen_however_they_were_set(tmp_path):
 def test_a_layer_that_was_changed_is_traced_again():
     model, image = lively((24, 24, 1), 1), picture(11, 20)
     seen = [predict_tiled(model, image)]
-    for layer, name, value in (("contract1_conv2", "activation", np.tanh), ("output", "activation", "sigmoid"),
-                               ("contract1_conv1", "use_bias", False)):
+    for layer, name, value in (
+        ("contract1_conv2", "activation", np.tanh),
+        ("output", "activation", "sigmoid"),
+        ("contract1_conv1", "use_bias", False),
+    ):
         if name == "activation":
             value = tiling.keras.activations.get(getattr(value, "__name__", value))
         setattr(model.get_layer(layer), name, value)
@@ -311,24 +360,27 @@ def test_what_is_traced_is_freed_with_the_model(sides, tile):
     assert all(one() is None for one in alive)
 
 
-@pytest.mark.parametrize("options, message", [
-    (dict(image=picture(9, 9, 3)), r"image of shape \(9, 9, 3\).*RGB where grey is expected"),
-    (dict(image=picture(9, 9, 2)), r"image of shape \(9, 9, 2\)"),
-    (dict(image=np.full((9, 9), np.nan, np.float32)), "image: .*NaN"),
-    (dict(image=np.zeros((9, 9), np.uint8)), "image of dtype uint8"),
-    (dict(image=np.zeros((0, 9), np.float32)), r"image of shape \(0, 9\)"),
-    (dict(image=picture(9)), r"image of shape \(9,\)"),
-    (dict(batch_size=0), "batch_size 0"),
-    (dict(batch_size=1.5), "batch_size 1.5"),
-    (dict(stride=0), "stride 0"),
-    (dict(stride=-2), "stride -2"),
-    (dict(stride=2.0), "stride 2.0"),
-    (dict(stride=9), "stride 9: .*tile of 24 px gives 8 px; at most 8"),
-    (dict(tile=25), "input size 25: .*24 and 26"),
-    (dict(tile=(24, 16)), "input size 16"),
-    (dict(tile=(24, 24, 24)), r"input size \(24, 24, 24\)"),
-    (dict(tile=20.0), "input size 20.0"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(image=picture(9, 9, 3)), r"image of shape \(9, 9, 3\).*RGB where grey is expected"),
+        (dict(image=picture(9, 9, 2)), r"image of shape \(9, 9, 2\)"),
+        (dict(image=np.full((9, 9), np.nan, np.float32)), "image: .*NaN"),
+        (dict(image=np.zeros((9, 9), np.uint8)), "image of dtype uint8"),
+        (dict(image=np.zeros((0, 9), np.float32)), r"image of shape \(0, 9\)"),
+        (dict(image=picture(9)), r"image of shape \(9,\)"),
+        (dict(batch_size=0), "batch_size 0"),
+        (dict(batch_size=1.5), "batch_size 1.5"),
+        (dict(stride=0), "stride 0"),
+        (dict(stride=-2), "stride -2"),
+        (dict(stride=2.0), "stride 2.0"),
+        (dict(stride=9), "stride 9: .*tile of 24 px gives 8 px; at most 8"),
+        (dict(tile=25), "input size 25: .*24 and 26"),
+        (dict(tile=(24, 16)), "input size 16"),
+        (dict(tile=(24, 24, 24)), r"input size \(24, 24, 24\)"),
+        (dict(tile=20.0), "input size 20.0"),
+    ],
+)
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match="^" + message):
         predict_tiled(**dict(dict(model=lively((24, 24, 1), 1), image=picture(20, 20)), **options))
@@ -346,12 +398,23 @@ def test_a_model_that_build_unet_did_not_make():
         predict_tiled(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)]), picture(8, 8))
 
 
-@pytest.mark.parametrize("padding, depth, tile, enough", [
-    ("valid", 4, 188, 204), ("valid", 3, 92, 100), ("same", 1, 16, 18), ("same", 2, 40, 48), ("same", 2, 44, 48),
-    ("same", 3, 96, 104), ("same", 4, 16, 208), ("same", 4, 192, 208), ("same", 4, 96, 208)])
+@pytest.mark.parametrize(
+    "padding, depth, tile, enough",
+    [
+        ("valid", 4, 188, 204),
+        ("valid", 3, 92, 100),
+        ("same", 1, 16, 18),
+        ("same", 2, 40, 48),
+        ("same", 2, 44, 48),
+        ("same", 3, 96, 104),
+        ("same", 4, 16, 208),
+        ("same", 4, 192, 208),
+        ("same", 4, 96, 208),
+    ],
+)
 def test_a_tile_too_small_to_be_laid_in_phase(padding, depth, tile, enough):
     gain = max(tile - 2 * (LOST[depth] if padding == "valid" else {1: 8, 2: 22, 3: 46, 4: 94}[depth]), 0)
-    message = f"tile {tile}: gives only {gain} px, .* at least {2 ** depth} px apart; pass tile={enough} or more"
+    message = f"tile {tile}: gives only {gain} px, .* at least {2**depth} px apart; pass tile={enough} or more"
     with pytest.raises(ValueError, match="^" + message):
         tiling._lay(tile + 1, tile, None, depth, padding)
     assert len(tiling._lay(enough + 1, enough, None, depth, padding).pieces) > 1
@@ -367,21 +430,23 @@ def test_a_tile_too_small_may_be_laid_out_of_phase():
         tiling._lay(100, 96, 1, 4, "same")
 
 
-@pytest.mark.parametrize("padding, depth, tile", [("valid", 1, 30), ("valid", 3, 108), ("same", 2, 56),
-                                                  ("same", 3, 120)])
+@pytest.mark.parametrize(
+    "padding, depth, tile", [("valid", 1, 30), ("valid", 3, 108), ("same", 2, 56), ("same", 3, 120)]
+)
 def test_every_pixel_comes_from_one_tile_at_least_and_from_trusted_output(padding, depth, tile):
     for side in range(1, 3 * tile, 7):
         axis = tiling._lay(side, tile, None, depth, padding)
         covered = np.zeros(side, bool)
         for offset, target, kept in axis.pieces:
             assert target.stop - target.start == kept.stop - kept.start > 0 and target.stop <= side
-            assert target.start - kept.start == offset and offset % 2 ** depth == 0
+            assert target.start - kept.start == offset and offset % 2**depth == 0
             covered[target] = True
         assert covered.all()
         assert sum(axis.margins) + side == max(piece.offset for piece in axis.pieces) + axis.tile
 
 
 # Rotated and flipped versions
+
 
 @pytest.mark.rounding
 def test_right_angle_turns_are_exact():
@@ -487,11 +552,20 @@ def test_rotated_takes_colour():
     assert predict_rotated(model, image, angles=[10]).shape == (12, 9, 2)
 
 
-@pytest.mark.parametrize("options, message", [
-    (dict(rotations=0), "rotations 0"), (dict(rotations=2.5), "rotations 2.5"), (dict(angles=[]), r"angles \[\]"),
-    (dict(angles=[0, np.nan]), "angles .*nan"), (dict(angles=30), "angles 30"), (dict(angles=["a"]), "angles .*'a'"),
-    (dict(angles=[[1]]), r"angles \[\[1\]\]"), (dict(image=picture(9, 9, 3)), "image .*RGB where grey is expected"),
-    (dict(image=np.zeros((9, 9), int)), "image of dtype int64")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(rotations=0), "rotations 0"),
+        (dict(rotations=2.5), "rotations 2.5"),
+        (dict(angles=[]), r"angles \[\]"),
+        (dict(angles=[0, np.nan]), "angles .*nan"),
+        (dict(angles=30), "angles 30"),
+        (dict(angles=["a"]), "angles .*'a'"),
+        (dict(angles=[[1]]), r"angles \[\[1\]\]"),
+        (dict(image=picture(9, 9, 3)), "image .*RGB where grey is expected"),
+        (dict(image=np.zeros((9, 9), int)), "image of dtype int64"),
+    ],
+)
 def test_bad_rotations(net, options, message):
     with pytest.raises(ValueError, match="^" + message):
         predict_rotated(**dict(dict(model=net, image=picture(9, 9)), **options))
@@ -511,6 +585,7 @@ def test_four_flips():
 
 
 # Mirror padding
+
 
 def bounce(position, side):
     """Walk from the first pixel, turning round at either edge."""
@@ -540,11 +615,19 @@ def test_mirror_pad_keeps_the_type_and_does_not_repeat_the_edge():
     assert padded.dtype == np.uint8 and padded.tolist() == [[3, 2, 1, 2, 3, 2, 1]]
 
 
-@pytest.mark.parametrize("image, margin, message", [
-    (np.zeros(3), 1, r"image of shape \(3,\)"), (np.zeros((2, 2, 2, 2)), 1, r"image of shape \(2, 2, 2, 2\)"),
-    (np.zeros((0, 3)), 1, r"image of shape \(0, 3\)"), (np.zeros((3, 3)), (1, 2), r"margin \(1, 2\)"),
-    (np.zeros((3, 3)), -1, "margin -1"), (np.zeros((3, 3)), 1.0, "margin 1.0"),
-    (np.zeros((3, 3)), ((1, 2), (3, -4)), "margin -4"), (np.zeros((3, 3)), True, "margin True")])
+@pytest.mark.parametrize(
+    "image, margin, message",
+    [
+        (np.zeros(3), 1, r"image of shape \(3,\)"),
+        (np.zeros((2, 2, 2, 2)), 1, r"image of shape \(2, 2, 2, 2\)"),
+        (np.zeros((0, 3)), 1, r"image of shape \(0, 3\)"),
+        (np.zeros((3, 3)), (1, 2), r"margin \(1, 2\)"),
+        (np.zeros((3, 3)), -1, "margin -1"),
+        (np.zeros((3, 3)), 1.0, "margin 1.0"),
+        (np.zeros((3, 3)), ((1, 2), (3, -4)), "margin -4"),
+        (np.zeros((3, 3)), True, "margin True"),
+    ],
+)
 def test_mirror_pad_refuses(image, margin, message):
     with pytest.raises(ValueError, match="^" + message):
         mirror_pad(image, margin)
@@ -552,11 +635,15 @@ def test_mirror_pad_refuses(image, margin, message):
 
 # What is plausible, and wrong
 
+
 @pytest.mark.parametrize("predict", [predict_tiled, predict_rotated, predict_flipped])
 def test_images_outside_0_to_1_are_refused(net, predict):
     image = picture(9, 9)
-    for wrong, words in ((200 * np.ones((1, 1), np.float32), "from 200 to 200; must be in 0..1; divide 8-bit .* 255"),
-                         (255 * image, "8-bit"), (2 * image - 1, r"\(image \+ 1\) / 2")):
+    for wrong, words in (
+        (200 * np.ones((1, 1), np.float32), "from 200 to 200; must be in 0..1; divide 8-bit .* 255"),
+        (255 * image, "8-bit"),
+        (2 * image - 1, r"\(image \+ 1\) / 2"),
+    ):
         with pytest.raises(ValueError, match=words):
             predict(net, wrong)
 
@@ -582,8 +669,15 @@ def test_a_turned_image_with_hard_edges_is_predicted(net):
     assert predict_rotated(net, image, angles=[30]).shape == (12, 12, 2)
 
 
-@pytest.mark.parametrize("shape, words", [((1, 1, 4), "RGBA.*without alpha"), ((9, 9, 2), r"grey \+ alpha"),
-                                          ((20, 64, 64), "a stack of 20 slices"), ((3, 64, 64), "channels first")])
+@pytest.mark.parametrize(
+    "shape, words",
+    [
+        ((1, 1, 4), "RGBA.*without alpha"),
+        ((9, 9, 2), r"grey \+ alpha"),
+        ((20, 64, 64), "a stack of 20 slices"),
+        ((3, 64, 64), "channels first"),
+    ],
+)
 def test_axes_that_the_model_does_not_take_are_called_what_they_are(net, shape, words):
     for predict in (predict_tiled, predict_rotated, predict_flipped):
         with pytest.raises(ValueError, match=words):

@@ -31,13 +31,22 @@ def save(root, *cells, name="one"):
 def root(tmp_path):
     (tmp_path / "book").mkdir()
     (tmp_path / "unet_tutorial").mkdir()
-    for name, content in {"_config.yml": CONFIG, "requirements.txt": "numpy==2\n",
-                          "_toc.yml": "format: jb-book\nroot: book/index\nparts:\n- chapters:\n  - file: book/one\n",
-                          "book/index.md": "# Index\n\n[one](one.ipynb)\n",
-                          "unet_tutorial/__init__.py": "", "unet_tutorial/used.py": "from . import deep\n",
-                          "unet_tutorial/deep.py": "X = 1\n", "unet_tutorial/other.py": "from .deep import X\n"}.items():
+    for name, content in {
+        "_config.yml": CONFIG,
+        "requirements.txt": "numpy==2\n",
+        "_toc.yml": "format: jb-book\nroot: book/index\nparts:\n- chapters:\n  - file: book/one\n",
+        "book/index.md": "# Index\n\n[one](one.ipynb)\n",
+        "unet_tutorial/__init__.py": "",
+        "unet_tutorial/used.py": "from . import deep\n",
+        "unet_tutorial/deep.py": "X = 1\n",
+        "unet_tutorial/other.py": "from .deep import X\n",
+    }.items():
         (tmp_path / name).write_text(content)
-    save(tmp_path, ("markdown", "# One"), ("code", "import os\nwith open('runs.txt', 'a') as f:\n    f.write('x')\n6 * 7"))
+    save(
+        tmp_path,
+        ("markdown", "# One"),
+        ("code", "import os\nwith open('runs.txt', 'a') as f:\n    f.write('x')\n6 * 7"),
+    )
     return tmp_path
 
 
@@ -73,8 +82,10 @@ WRITES = "import os\nwith open('runs.txt', 'a') as f:\n    f.write('x')\n"
 @pytest.fixture
 def three(root):
     """The book with three chapters: the first and the last fail, the second runs."""
-    (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nparts:\n- chapters:\n"
-                                   + "".join(f"  - file: book/{name}\n" for name in ("one", "two", "three")))
+    (root / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nparts:\n- chapters:\n"
+        + "".join(f"  - file: book/{name}\n" for name in ("one", "two", "three"))
+    )
     (root / "book/index.md").write_text("# Index\n\n[one](one.ipynb) [two](two.ipynb) [three](three.ipynb)\n")
     for name in ("one", "two", "three"):
         save(root, ("markdown", f"# {name}"), ("code", WRITES + "6 * 7"), name=name)
@@ -82,8 +93,14 @@ def three(root):
 
 
 def break_two(root):
-    save(root, ("markdown", "# one"), ("code", "x = 1"), ("markdown", "text"), ("code", ""),
-         ("code", "print('x is', x)\ndisplay(x + 41)\n\ndef halve(n):\n    return n / 0\nhalve(x)\nprint('never')"))
+    save(
+        root,
+        ("markdown", "# one"),
+        ("code", "x = 1"),
+        ("markdown", "text"),
+        ("code", ""),
+        ("code", "print('x is', x)\ndisplay(x + 41)\n\ndef halve(n):\n    return n / 0\nhalve(x)\nprint('never')"),
+    )
     save(root, ("markdown", "# two"), ("code", WRITES + "6 * 8"), name="two")
     save(root, ("markdown", "# three"), ("code", "y = = 2"), name="three")
 
@@ -93,7 +110,9 @@ def test_all_notebooks_run_and_the_message_names_each_failed_cell_and_the_next_b
     with pytest.raises(Failed) as caught:
         Book(three).build()
     assert runs(three) == 1
-    assert str(caught.value) == """2 of 3 notebooks failed
+    assert (
+        str(caught.value)
+        == """2 of 3 notebooks failed
 
 book/one.ipynb, code cell 3:
     print('x is', x)
@@ -114,6 +133,7 @@ and had printed nothing
 
 No page was written, and there are none of an earlier build. The notebooks that ran are kept: the next make book runs \
 only what failed or changed.""".replace("CELL", re.search(r"\((.*, line 1)\)", str(caught.value))[1])
+    )
     with pytest.raises(Failed, match="2 of 3"):
         Book(three).build()
     save(three, ("markdown", "# one"), ("code", WRITES))
@@ -146,8 +166,10 @@ def test_a_failed_build_says_which_pages_of_an_earlier_one_are_stale(three, monk
 
 def test_the_command_ends_with_1_and_the_message(root):
     save(root, ("markdown", "# One"), ("code", "1 / 0"))
-    script = ("import sys\nfrom tools import book, notebooks\n"
-              f"notebooks.ROOT = {str(root)!r}\nsys.argv[1:] = ['build']\nbook.main()")
+    script = (
+        "import sys\nfrom tools import book, notebooks\n"
+        f"notebooks.ROOT = {str(root)!r}\nsys.argv[1:] = ['build']\nbook.main()"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=notebooks.ROOT)
     assert done.returncode == 1 and done.stderr.splitlines().count("error: 1 of 1 notebooks failed") == 1, done.stderr
 
@@ -185,8 +207,9 @@ BURNS = "import time\nend = time.process_time() + {}\nwhile time.process_time() 
 def test_cpu_seconds_count_the_kernel_and_the_processes_it_waits_for_and_no_sleep(root):
     """A cell works for half a second, a process it starts for one, a process of that one for one and a half."""
     run = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {!r}], check=True)\n"
-    notebook = make_notebook(("code", BURNS.format(0.5)),
-                             ("code", run.format(BURNS.format(1) + run.format(BURNS.format(1.5)))))
+    notebook = make_notebook(
+        ("code", BURNS.format(0.5)), ("code", run.format(BURNS.format(1) + run.format(BURNS.format(1.5))))
+    )
     asleep = make_notebook(("code", "import time\ntime.sleep(3)"))
     _, busy = notebooks.execute(notebook, root / "book")
     _, lazy = notebooks.execute(asleep, root / "book")
@@ -222,19 +245,28 @@ def test_the_class_is_the_smallest_that_holds_the_time_and_two_runs_near_a_limit
             assert told[1:] == told[1:2] * 3  # settled after the second run at the latest
             named = next(limit for limit, name in times.CLASSES.items() if name == now)
             assert nearby <= 1.1 * named or named == 60  # what is told holds what was measured last, to a tenth
-            assert all(nearby > 0.9 * smaller for smaller in limits if smaller < named)  # and no smaller one clearly does
+            assert all(
+                nearby > 0.9 * smaller for smaller in limits if smaller < named
+            )  # and no smaller one clearly does
 
 
 def test_storing_writes_the_class_only_when_it_changes_and_warns_over_a_minute(root, monkeypatch, capsys):
     def stored(cpu):
-        monkeypatch.setattr(notebooks, "execute",
-                            lambda notebook, *rest: (notebooks.normalize(notebook), times.Time(1, cpu)))
+        monkeypatch.setattr(
+            notebooks, "execute", lambda notebook, *rest: (notebooks.normalize(notebook), times.Time(1, cpu))
+        )
         Book(root).store()
         return notebooks.read(root / "book/one.ipynb").cells[0].source
 
     save(root, ("markdown", "# One\n\nRuns in about 10 seconds on one core, most of it sums. And on."), ("code", "1"))
-    for cpu, told in ((2, "15 seconds"), (16, "15 seconds"), (20, "30 seconds"), (14, "30 seconds"),
-                      (13, "15 seconds"), (40, "1 minute")):
+    for cpu, told in (
+        (2, "15 seconds"),
+        (16, "15 seconds"),
+        (20, "30 seconds"),
+        (14, "30 seconds"),
+        (13, "15 seconds"),
+        (40, "1 minute"),
+    ):
         assert stored(cpu) == f"# One\n\nRuns in about {told} on one core, most of it sums. And on."
         assert "warning" not in capsys.readouterr().out
     assert "1 minute" in stored(61)
@@ -270,19 +302,35 @@ def test_the_report_says_whether_the_book_is_built_and_what_has_changed_since(ro
 
 def test_the_stamp_holds_what_the_build_read_and_no_tool_that_makes_no_page():
     read = stamp.sources()
-    assert {"book/training.ipynb", "book/_extra/explorables/start.js", "unet_tutorial/model.py", "tools/book.py",
-            "tools/polish.py", "_toc.yml"} <= set(read)
+    assert {
+        "book/training.ipynb",
+        "book/_extra/explorables/start.js",
+        "unet_tutorial/model.py",
+        "tools/book.py",
+        "tools/polish.py",
+        "_toc.yml",
+    } <= set(read)
     assert not {"tools/grade.py", "tests/test_tools.py", "README.md"} & set(read)
 
 
 def test_pytest_says_at_its_start_whether_the_book_is_built():
-    done = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "tests/test_tools.py", "-k", "magics"],
-                          capture_output=True, text=True, cwd=notebooks.ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "tests/test_tools.py", "-k", "magics"],
+        capture_output=True,
+        text=True,
+        cwd=notebooks.ROOT,
+    )
     assert Book().stamp.report() in done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("fault, message", [("[gone](gone.md)", "Sphinx"), ("<a href='gone.html'>gone</a>", "gone.html"),
-                                            ("<a href='#gone'>gone</a>", "no such anchor")])
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("[gone](gone.md)", "Sphinx"),
+        ("<a href='gone.html'>gone</a>", "gone.html"),
+        ("<a href='#gone'>gone</a>", "no such anchor"),
+    ],
+)
 def test_a_warning_or_a_dead_link_fails_every_build_until_it_is_mended(root, fault, message):
     save(root, ("markdown", f"# One\n\n{fault}"), ("code", "1"))
     for _ in range(2):
@@ -331,8 +379,10 @@ def test_the_fingerprint_notices_code_modules_pins_and_specimen_but_not_prose(ro
 
 
 def test_magics_do_not_hide_imports():
-    notebook = make_notebook(("code", "try:\n    import x\nexcept ModuleNotFoundError:\n    %pip install x"),
-                             ("code", "from unet_tutorial import geometry"))
+    notebook = make_notebook(
+        ("code", "try:\n    import x\nexcept ModuleNotFoundError:\n    %pip install x"),
+        ("code", "from unet_tutorial import geometry"),
+    )
     assert notebooks.imported_modules(notebooks.code(notebook)) == {"geometry"}
 
 
@@ -356,7 +406,9 @@ def test_links_are_absolute_in_colab_and_relative_in_the_build():
 
 
 def test_links_of_a_page_in_a_folder_lead_up_first():
-    notebook = make_notebook(("markdown", f"[a]({text.site()}/book/two.html) [b]({text.site()}/book/more/four.html#part)"))
+    notebook = make_notebook(
+        ("markdown", f"[a]({text.site()}/book/two.html) [b]({text.site()}/book/more/four.html#part)")
+    )
     text.relative_links(notebook, {"two": "two.ipynb", "more/four": "more/four.ipynb"}, "../")
     assert notebook.cells[0].source == "[a](../two.ipynb) [b](../more/four.ipynb#part)"
 
@@ -371,14 +423,22 @@ def test_the_paragraph_below_a_figure_becomes_its_caption():
 def test_the_ledger_reads_the_tables_of_the_chapters(root):
     path = root / "book/one.ipynb"
     head = "## Claims checked here\n\n| Claim | Section | Code | Test | Record |\n|---|---|---|---|---|\n"
-    save(root, ("markdown", head + "| All is 42 | 2 | `used.f` | `test_a.py::test_b` | skips, paper |\n"
-                                   "| None is 7 | - | `f` | `t` | - |"))
+    save(
+        root,
+        (
+            "markdown",
+            head + "| All is 42 | 2 | `used.f` | `test_a.py::test_b` | skips, paper |\n"
+            "| None is 7 | - | `f` | `t` | - |",
+        ),
+    )
     row, bare = ledger.rows(path)
     assert (row.claim, row.section, row.code, row.tests) == ("All is 42", "2", ("used.f",), ("test_a.py::test_b",))
     assert row.records == ("skips", "paper") and bare.records == ()
     table = ledger.table([path])
-    assert ("| All is 42 | 2 | [One](one.ipynb) | `used.f` | `test_a.py::test_b` | [skips](records.md#skips), "
-            "[paper](records.md#paper) |") in table
+    assert (
+        "| All is 42 | 2 | [One](one.ipynb) | `used.f` | `test_a.py::test_b` | [skips](records.md#skips), "
+        "[paper](records.md#paper) |"
+    ) in table
     assert "| `f` | `t` | - |" in table
     for bad in (head, head + "| All | | `a` | `b` | - |", head + "| All | 2 | `a` | `b` |"):
         save(root, ("markdown", bad))
@@ -388,8 +448,10 @@ def test_the_ledger_reads_the_tables_of_the_chapters(root):
 
 def test_dead_links_are_found_and_live_ones_are_not(tmp_path):
     (tmp_path / "sub").mkdir()
-    (tmp_path / "a.html").write_text('<p id="x"></p><a href="sub/b.html#y">1</a><a href="https://example.org">2</a>'
-                                     '<a href="#x">3</a><a href="sub/">4</a><img src="gone.png"><a href="#z">5</a>')
+    (tmp_path / "a.html").write_text(
+        '<p id="x"></p><a href="sub/b.html#y">1</a><a href="https://example.org">2</a>'
+        '<a href="#x">3</a><a href="sub/">4</a><img src="gone.png"><a href="#z">5</a>'
+    )
     (tmp_path / "sub/b.html").write_text('<a name="y"></a><a href="../a.html#x">1</a><a href="../c.html">2</a>')
     (tmp_path / "sub/index.html").write_text("")
     found = links.dead_links(tmp_path)

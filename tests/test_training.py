@@ -39,8 +39,8 @@ def blobs(count=4, side=40, seed=0):
     cells = np.zeros((count, side, side), int)
     for ids in cells:
         top, left = rng.integers(4, 12, 2)
-        ids[top:top + 20, left:left + 9] = 1
-        ids[top:top + 20, left + 11:left + 22] = 2
+        ids[top : top + 20, left : left + 9] = 1
+        ids[top : top + 20, left + 11 : left + 22] = 2
     return (0.3 + 0.4 * (cells > 0) + rng.normal(0, 0.03, cells.shape)).astype(np.float32), cells
 
 
@@ -76,6 +76,7 @@ class Clock:
 
 
 # Tiles
+
 
 def test_image_and_label_tiles_are_aligned_to_the_pixel(net):
     images, cells = coded_pairs()
@@ -196,28 +197,38 @@ def test_batches_are_an_endless_iterator(net):
     assert len(list(itertools.islice(tiles, 3))) == 3
 
 
-@pytest.mark.parametrize("images, cells, words", [
-    (np.zeros((40, 40), np.float32), np.zeros((40, 40), int), r"images of shape \(40, 40\).*\(N, H, W\)"),
-    (np.zeros((0, 40, 40), np.float32), np.zeros((0, 40, 40), int), r"images of shape \(0, 40, 40\).*at least one"),
-    (np.zeros((1, 40, 40, 3), np.float32), np.zeros((1, 40, 40), int), r"images of shape \(1, 40, 40, 3\)"),
-    (np.zeros((2, 40, 40), np.float32), np.zeros((1, 40, 40), int), "2 images and 1 maps"),
-    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 41), int), r"images\[0\] of .*cells\[0\] of shape \(40, 41\)"),
-    (np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), int), r"images\[0\] of dtype uint8"),
-    (np.full((1, 40, 40), np.nan, np.float32), np.zeros((1, 40, 40), int), "NaN"),
-    (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 40)), r"cells\[0\] of dtype float64"),
-    (np.zeros((1, 40, 40), np.float32), np.full((1, 40, 40), -1), "negative id -1"),
-])
+@pytest.mark.parametrize(
+    "images, cells, words",
+    [
+        (np.zeros((40, 40), np.float32), np.zeros((40, 40), int), r"images of shape \(40, 40\).*\(N, H, W\)"),
+        (np.zeros((0, 40, 40), np.float32), np.zeros((0, 40, 40), int), r"images of shape \(0, 40, 40\).*at least one"),
+        (np.zeros((1, 40, 40, 3), np.float32), np.zeros((1, 40, 40), int), r"images of shape \(1, 40, 40, 3\)"),
+        (np.zeros((2, 40, 40), np.float32), np.zeros((1, 40, 40), int), "2 images and 1 maps"),
+        (
+            np.zeros((1, 40, 40), np.float32),
+            np.zeros((1, 40, 41), int),
+            r"images\[0\] of .*cells\[0\] of shape \(40, 41\)",
+        ),
+        (np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), int), r"images\[0\] of dtype uint8"),
+        (np.full((1, 40, 40), np.nan, np.float32), np.zeros((1, 40, 40), int), "NaN"),
+        (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 40)), r"cells\[0\] of dtype float64"),
+        (np.zeros((1, 40, 40), np.float32), np.full((1, 40, 40), -1), "negative id -1"),
+    ],
+)
 def test_bad_images_and_cells_are_named(net, images, cells, words):
     with pytest.raises(ValueError, match=words):
         training.TileBatches(images, cells, net)
 
 
-@pytest.mark.parametrize("options, words", [
-    ({"batch_size": 0}, "batch_size 0"),
-    ({"batch_size": 1.0}, "batch_size 1.0"),
-    ({"seed": -1}, "seed -1"),
-    ({"tile": 44}, r"input \(None, 28, 28, 1\) and tile 44"),
-])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"batch_size": 1.0}, "batch_size 1.0"),
+        ({"seed": -1}, "seed -1"),
+        ({"tile": 44}, r"input \(None, 28, 28, 1\) and tile 44"),
+    ],
+)
 def test_bad_options_are_named(net, options, words):
     with pytest.raises(ValueError, match=words):
         training.TileBatches(*coded_pairs(), net, **options)
@@ -238,6 +249,7 @@ def test_an_open_model_needs_a_legal_square_tile():
 
 
 # Optimizers
+
 
 def test_paper_optimizer_has_momentum_099():
     optimizer = training.paper_optimizer()
@@ -280,9 +292,9 @@ def test_the_default_recipe_is_momentum_descent_on_the_weighted_cross_entropy():
     tiles = list(itertools.islice(batches(tiny_unet(), weigh=losses.weight_map), 3))
     first, model, right, wrong = (tiny_unet(seed=1) for _ in range(4))
     history = training.train(model, iter(tiles), 3)
-    assert_agree(history.losses, descend(right, tiles, 0.99), longest_sum(model) + OUT ** 2, dtype=np.float32)
+    assert_agree(history.losses, descend(right, tiles, 0.99), longest_sum(model) + OUT**2, dtype=np.float32)
     descend(wrong, tiles, 0.9)
-    sums = 2 * longest_sum(model) * SIDE ** 2  # forth and back, over all pixels of a tile
+    sums = 2 * longest_sum(model) * SIDE**2  # forth and back, over all pixels of a tile
     beyond = []
     for start, trained, wanted, unwanted in zip(*(net.trainable_variables for net in (first, model, right, wrong))):
         updates, gradients = rounding_bound(3, wanted), rounding_bound(sums, largest_difference(wanted, start))
@@ -294,9 +306,11 @@ def test_the_default_recipe_is_momentum_descent_on_the_weighted_cross_entropy():
 
 # Training
 
+
 def mean_loss(model, tiles):
-    return np.mean([float(losses.weighted_cross_entropy(labels, model(images), weights))
-                    for images, labels, weights in tiles])
+    return np.mean(
+        [float(losses.weighted_cross_entropy(labels, model(images), weights)) for images, labels, weights in tiles]
+    )
 
 
 def learner():
@@ -311,15 +325,17 @@ def test_loss_falls_on_held_out_images_and_not_with_shuffled_labels():
     held_out = list(itertools.islice(training.TileBatches(*blobs(seed=9), tiny_unet(), seed=9), 12))
     model = learner()
     before = mean_loss(model, held_out)
-    history = training.train(model, training.TileBatches(images, cells, model, batch_size=2), 120,
-                             training.fast_optimizer(5e-3))
+    history = training.train(
+        model, training.TileBatches(images, cells, model, batch_size=2), 120, training.fast_optimizer(5e-3)
+    )
     after = mean_loss(model, held_out)
     assert before > 0.5 > 0.1 > after  # seeds 1 to 5: 0.685 to 1.088 before, 0.002 to 0.007 after
     assert np.mean(history.losses[-10:]) < 0.1 < 0.4 < np.mean(history.losses[:3])  # 0.002 to 0.009, 0.582 to 0.943
     shuffled = np.random.default_rng(0).permutation(cells.ravel()).reshape(cells.shape)
     model = learner()
-    training.train(model, training.TileBatches(images, shuffled, model, batch_size=2), 120,
-                   training.fast_optimizer(5e-3))
+    training.train(
+        model, training.TileBatches(images, shuffled, model, batch_size=2), 120, training.fast_optimizer(5e-3)
+    )
     assert mean_loss(model, held_out) > 0.4  # 0.563 to 0.578; seed 1 gives these digits on every processor tried
 
 
@@ -401,11 +417,16 @@ def test_set_seed_refuses_what_is_no_seed():
 
 # Checkpoints
 
+
 def recipe(seed=0, rate=0.02, **options):
     """Everything that draws numbers: drop-out, augmentation, weights; `seed` is of the net only."""
     model = tiny_unet(seed, drop_out=0.5)
-    options = {"watch": lambda model, step: np.float32(step) / 3, "watch_every": 3,
-               "optimizer": training.paper_optimizer(rate), **options}
+    options = {
+        "watch": lambda model, step: np.float32(step) / 3,
+        "watch_every": 3,
+        "optimizer": training.paper_optimizer(rate),
+        **options,
+    }
     return model, batches(model, augment={"sigma": 2.0}, weigh=losses.weight_map), options
 
 
@@ -512,7 +533,7 @@ def test_file_that_is_no_checkpoint_is_refused(tmp_path, net):
     good = tmp_path / "run.npz"
     training.train(net, batches(net), 1, checkpoint=good)
     whole = good.read_bytes()
-    contents = [b"", b"not a checkpoint", whole[:len(whole) // 2], whole[:1500] + b"\xff" * 40 + whole[1540:]]
+    contents = [b"", b"not a checkpoint", whole[: len(whole) // 2], whole[:1500] + b"\xff" * 40 + whole[1540:]]
     for content in contents:
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(ValueError, match=r"bad\.npz: cannot be read"):
@@ -538,6 +559,7 @@ def test_batches_without_a_generator_can_be_checkpointed(tmp_path):
 
 # Progress and precision
 
+
 def test_progress_is_shown_with_steps_and_loss_unless_hidden(capsys, monkeypatch):
     model = tiny_unet()
 
@@ -555,8 +577,10 @@ def test_progress_is_shown_with_steps_and_loss_unless_hidden(capsys, monkeypatch
     assert shown() == "" and shown(progress=True) == ""
 
 
-@pytest.mark.parametrize("bfloat16, float32, pays", [(1.0, 2.0, True), (2.0, 1.0, False), (1.0, 1.0, False),
-                                                     (0.8, 1.0, False), (0.79, 1.0, True)])
+@pytest.mark.parametrize(
+    "bfloat16, float32, pays",
+    [(1.0, 2.0, True), (2.0, 1.0, False), (1.0, 1.0, False), (0.8, 1.0, False), (0.79, 1.0, True)],
+)
 def test_bfloat16_pays_where_it_takes_less_than_four_fifths(monkeypatch, bfloat16, float32, pays):
     times = iter([0, bfloat16 + 5, 0, bfloat16, 0, float32, 0, float32 + 9])
     monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: next(times)))
@@ -611,10 +635,13 @@ def test_checkpoints_keep_their_distance(tmp_path, monkeypatch):
 
 # What is plausible, and wrong
 
+
 def test_images_outside_0_to_1_are_refused(net):
     images, cells = blobs()
-    for wrong, words in ((255 * images, r"images\[0\]: holds values from .*8-bit"),
-                         (2 * images - 1, r"\(image \+ 1\) / 2")):
+    for wrong, words in (
+        (255 * images, r"images\[0\]: holds values from .*8-bit"),
+        (2 * images - 1, r"\(image \+ 1\) / 2"),
+    ):
         with pytest.raises(ValueError, match=words):
             training.TileBatches(wrong, cells, net)
     images[0, 0, 0], images[0, 0, 1] = 1 + 5e-7, -5e-7  # rounding
@@ -628,10 +655,14 @@ def test_slices_of_different_sizes_give_the_tiles_of_each(net):
     tiles = training.TileBatches(images, cells, net, batch_size=4, weigh=lambda ids: ids)
     seen = set()
     for image in next(tiles)[0][..., 0]:
-        places = [index for index, whole in enumerate(images)
-                  for window in np.lib.stride_tricks.sliding_window_view(
-                      np.pad(whole, MARGIN, "reflect"), (SIDE, SIDE)).reshape(-1, SIDE, SIDE)
-                  if np.array_equal(window, image)]
+        places = [
+            index
+            for index, whole in enumerate(images)
+            for window in np.lib.stride_tricks.sliding_window_view(
+                np.pad(whole, MARGIN, "reflect"), (SIDE, SIDE)
+            ).reshape(-1, SIDE, SIDE)
+            if np.array_equal(window, image)
+        ]
         assert len(places) == 1
         seen.update(places)
     assert seen == {0, 1}
@@ -684,11 +715,15 @@ def test_a_mask_with_grey_edges_is_warned_of_once(net):
         next(tiles)
 
 
-@pytest.mark.parametrize("weigh, words", [
-    (lambda ids: np.where(ids == 0, np.nan, 1), "weigh: gave .* negative, NaN or infinite, first nan"),
-    (lambda ids: 1.0 - 3 * (ids > 0), "weigh: gave .* first -2.0; must be finite and >= 0"),
-    (lambda ids: np.full(ids.shape, 1e300), "weigh: gave .* first inf"),
-    (lambda ids: np.ones((3, 3)), r"weigh: gave weights of shape \(3, 3\) for ids of shape \(12, 12\)")])
+@pytest.mark.parametrize(
+    "weigh, words",
+    [
+        (lambda ids: np.where(ids == 0, np.nan, 1), "weigh: gave .* negative, NaN or infinite, first nan"),
+        (lambda ids: 1.0 - 3 * (ids > 0), "weigh: gave .* first -2.0; must be finite and >= 0"),
+        (lambda ids: np.full(ids.shape, 1e300), "weigh: gave .* first inf"),
+        (lambda ids: np.ones((3, 3)), r"weigh: gave weights of shape \(3, 3\) for ids of shape \(12, 12\)"),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_what_weigh_gives_is_checked_where_it_is_made(net, weigh, words):
     with pytest.raises(ValueError, match=words):
@@ -697,9 +732,12 @@ def test_what_weigh_gives_is_checked_where_it_is_made(net, weigh, words):
 
 def test_a_loss_of_nan_says_what_is_lost_and_what_to_do(tmp_path):
     model, path = tiny_unet(), tmp_path / "run.npz"
-    with pytest.raises(FloatingPointError, match="weights in memory are lost; build the network again and train it, "
-                                                 r"without .*run.npz or with its weights \(pretrained.load_weights\), "
-                                                 "with a lower learning rate"):
+    with pytest.raises(
+        FloatingPointError,
+        match="weights in memory are lost; build the network again and train it, "
+        r"without .*run.npz or with its weights \(pretrained.load_weights\), "
+        "with a lower learning rate",
+    ):
         training.train(model, batches(model), 50, training.paper_optimizer(1e6), checkpoint=path, every=0)
     assert not np.isfinite(model.get_weights()[0]).all()  # why "start again" with this network cannot work
 

@@ -49,7 +49,7 @@ def naive(probability, truth, theta, proposal=None):
     for y, x in np.argwhere(label != target):
         around = {cells[y + dy, x + dx] for dy, dx in NEIGHBOURS}
         if len(around) == 2 and label[y, x]:
-            window = label[y - 20:y + 21, x - 20:x + 21].copy()
+            window = label[y - 20 : y + 21, x - 20 : x + 21].copy()
             window[20, 20] = 0
             parts = ndimage.label(window)[0]
             masks[0, y, x] = len({parts[20 + dy, 20 + dx] for dy, dx in NEIGHBOURS}) > 2
@@ -60,7 +60,7 @@ def naive(probability, truth, theta, proposal=None):
 
 
 def blobs(rng, shape, share=0.5):
-    return (ndimage.gaussian_filter(rng.normal(size=shape), 1.2) > np.quantile(rng.normal(size=99), share) / 5)
+    return ndimage.gaussian_filter(rng.normal(size=shape), 1.2) > np.quantile(rng.normal(size=99), share) / 5
 
 
 def test_neighbours_go_round_counter_clockwise_from_the_east():
@@ -174,7 +174,7 @@ def test_a_gap_in_a_thin_wall_merges_as_many_pixels_as_it_is_long(gap):
     truth = np.ones((11, 9), int)
     truth[:, 4] = 0
     prediction = truth.copy()
-    prediction[3:3 + gap, 4] = 1
+    prediction[3 : 3 + gap, 4] = 1
     split, merge = warping_errors(prediction, truth)
     assert not split.any()
     np.testing.assert_array_equal(merge, prediction != truth)
@@ -207,8 +207,8 @@ def test_every_one_of_many_cuts_is_judged():
 def test_a_wall_may_move_by_its_width_and_no_further(width):
     for shift in range(width + 3):
         truth, prediction = np.ones((2, 12, 16), int)
-        truth[:, 4:4 + width] = 0
-        prediction[:, 4 + shift:4 + width + shift] = 0
+        truth[:, 4 : 4 + width] = 0
+        prediction[:, 4 + shift : 4 + width + shift] = 0
         for turned in (0, 1, 2):
             error = warping_error(np.rot90(prediction, turned), np.rot90(truth, turned))
             assert (error == 0) == (shift <= width)
@@ -217,8 +217,8 @@ def test_a_wall_may_move_by_its_width_and_no_further(width):
 def outline(left, right, down):
     """A ring one pixel thick, and the pixel of it that lies so many pixels from its sides."""
     label = np.zeros((down + 7, left + right + 5), int)
-    label[3:down + 4, 2:-2] = 1
-    label[4:down + 3, 3:-3] = 0
+    label[3 : down + 4, 2:-2] = 1
+    label[4 : down + 3, 3:-3] = 0
     return label, (3, 2 + left)
 
 
@@ -259,8 +259,12 @@ def test_turns_and_flips_of_the_plane_change_nothing():
         probability = rng.permutation(truth.size).reshape(truth.shape) / truth.size
         masks = np.stack(warping_errors(probability, truth, 0.4003))
         assert masks.any()
-        for turn in (lambda a: a[..., ::-1, :], lambda a: a[..., ::-1], lambda a: np.rot90(a, 1, (-2, -1)),
-                     lambda a: np.swapaxes(a, -2, -1)):
+        for turn in (
+            lambda a: a[..., ::-1, :],
+            lambda a: a[..., ::-1],
+            lambda a: np.rot90(a, 1, (-2, -1)),
+            lambda a: np.swapaxes(a, -2, -1),
+        ):
             np.testing.assert_array_equal(warping_errors(turn(probability), turn(truth), 0.4003), turn(masks))
 
 

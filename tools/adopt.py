@@ -1,7 +1,7 @@
 """Makes a copy of the repository its owner's: rewrites its address, and that of its pages, in every tracked file.
 
-    make adopt REPO=owner/name                      pages where GitHub serves them, at owner.github.io/name
-    make adopt REPO=owner/name SITE=https://...     pages elsewhere
+make adopt REPO=owner/name                      pages where GitHub serves them, at owner.github.io/name
+make adopt REPO=owner/name SITE=https://...     pages elsewhere
 """
 
 import argparse
@@ -48,22 +48,33 @@ def address(repository: str, site: str = "") -> Address:
     Address(repository='kim/unet', site='https://unet.kim.example')
     """
     owner, _, name = repository.partition("/")
-    if not (re.fullmatch(OWNER, owner) and len(owner) <= 39 and re.fullmatch(NAME, name) and len(name) <= 100
-            and name.strip(".") and not name.lower().endswith(".git")):
+    if not (
+        re.fullmatch(OWNER, owner)
+        and len(owner) <= 39
+        and re.fullmatch(NAME, name)
+        and len(name) <= 100
+        and name.strip(".")
+        and not name.lower().endswith(".git")
+    ):
         raise Refused(
             f"REPO={repository!r}: must be owner/name as GitHub writes them, for example REPO=kim-lab/unet. "
             "An owner has up to 39 letters and digits, with single hyphens between them. A name has up to 100 letters, "
-            "digits, dots, hyphens and underscores, and does not end in .git")
+            "digits, dots, hyphens and underscores, and does not end in .git"
+        )
     default = default_site(repository)
     if not site:
         return Address(repository, default)
     found = re.fullmatch(SITE, site)
     if not found or {".", ".."} & set(found[2].split("/")) or found[2].endswith((".html", ".htm")):
-        raise Refused(f"SITE={site!r}: must be https://, a host in small letters and, if need be, the folder of the "
-                      f"pages, for example SITE={default}; no page, port, query or anchor")
+        raise Refused(
+            f"SITE={site!r}: must be https://, a host in small letters and, if need be, the folder of the "
+            f"pages, for example SITE={default}; no page, port, query or anchor"
+        )
     if re.fullmatch(r"[\w-]+\.github\.io", found[1]) and site.rstrip("/") != default:
-        raise Refused(f"SITE={site!r}: GitHub serves the pages of {repository} at {default}; leave SITE out, or name a "
-                      "host of your own")
+        raise Refused(
+            f"SITE={site!r}: GitHub serves the pages of {repository} at {default}; leave SITE out, or name a "
+            "host of your own"
+        )
     return Address(repository, site.rstrip("/"))
 
 
@@ -72,8 +83,10 @@ def current(config: str) -> Address:
     repository = re.search(rf"^  url: [\"']?https://github\.com/({OWNER}/{NAME}?)/?[\"']?\s*(?:#.*)?$", config, re.M)
     site = re.search(rf"^ +ogp_site_url: [\"']?({SITE})[\"']?\s*(?:#.*)?$", config, re.M)
     if not repository or not site:
-        raise Refused(f"{CONFIG}: must hold the address of the repository as `  url:` below `repository:`, and "
-                      "that of its pages as `ogp_site_url:`; restore both lines")
+        raise Refused(
+            f"{CONFIG}: must hold the address of the repository as `  url:` below `repository:`, and "
+            "that of its pages as `ogp_site_url:`; restore both lines"
+        )
     return Address(repository[1], site[1].rstrip("/"))
 
 
@@ -85,8 +98,9 @@ def plan(old: Address, new: Address, root=ROOT) -> list[Change]:
         after += rb"(?!%b%b)" % (re.escape(new.site.removeprefix(old.site).encode()), BOUNDARY)
     pattern = re.compile(rb"(%b(?=%b%b)|(?=%b%b))(%b|%b)" % (BEFORE, repository, AFTER, site, after, repository, site))
     renamed = {before.encode(): after.encode() for before, after in zip(old, new)}
-    edited = ((path, *tracked.substitute(content, pattern, renamed.get))
-              for path, content in tracked.files(root).items())
+    edited = (
+        (path, *tracked.substitute(content, pattern, renamed.get)) for path, content in tracked.files(root).items()
+    )
     return [Change(*one) for one in edited if one[2]]
 
 
@@ -121,8 +135,9 @@ def advice(new, root):
 
 def main(arguments=None, root=ROOT):
     """The command line. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.adopt", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.adopt", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("repository", metavar="owner/name")
     parser.add_argument("site", nargs="?", default="", metavar="https://...")
     parsed = parser.parse_args(arguments)

@@ -46,8 +46,11 @@ def still(image, probability):
     from unet_tutorial import plotting, segments
 
     plotting.use_style()
-    fig, _ = plotting.show_row([image, probability, segments.segments(probability)], ["image", "probability of cell", "segments"],
-                            ["image", "probability", "cells"])
+    fig, _ = plotting.show_row(
+        [image, probability, segments.segments(probability)],
+        ["image", "probability of cell", "segments"],
+        ["image", "probability", "cells"],
+    )
     file = io.BytesIO()
     plotting.save_figure(fig, file)
     return file.getvalue()
@@ -71,7 +74,10 @@ def network():
     with np.load(pretrained.SMALL, allow_pickle=False) as saved:
         arrays = {name: saved[name].astype("<f4") for name in saved.files}
     shapes = [{"name": name, "shape": array.shape} for name, array in arrays.items()]
-    return {"network.json": json.dumps(shapes).encode(), "network.bin": b"".join(array.tobytes() for array in arrays.values())}
+    return {
+        "network.json": json.dumps(shapes).encode(),
+        "network.bin": b"".join(array.tobytes() for array in arrays.values()),
+    }
 
 
 def made(cache, root=ROOT):
@@ -108,5 +114,8 @@ def files(cache, root=ROOT):
     """Path below the root and content of all of them; none for a book without explorables."""
     if not (root / FOLDER).exists():
         return {}
-    return {FOLDER / folder / name: content for folder, contents in (("data", made(cache, root)), ("library", libraries(root)))
-            for name, content in contents.items()}
+    return {
+        FOLDER / folder / name: content
+        for folder, contents in (("data", made(cache, root)), ("library", libraries(root)))
+        for name, content in contents.items()
+    }

@@ -22,7 +22,9 @@ def masters(folder=MASTERS):
     """Paths of the master notebooks in a folder, `<name>/<name>.ipynb`, in the order of their names."""
     found = sorted(path for path in Path(folder).glob("*/*.ipynb") if path.stem == path.parent.name)
     if not found:
-        raise ValueError(f"folder {folder}: holds no master <name>/<name>.ipynb; name the folder `assignments` or a class's own")
+        raise ValueError(
+            f"folder {folder}: holds no master <name>/<name>.ipynb; name the folder `assignments` or a class's own"
+        )
     return found
 
 
@@ -48,11 +50,16 @@ def assign(master, folder):
 def student_text(path):
     """A student's notebook as text: no outputs, no traces of the grader, cells numbered."""
     notebook = nbformat.read(path, as_version=4)
-    notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                         "language_info": {"name": "python"}}
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     for number, cell in enumerate(notebook.cells):
-        cell.source = "\n".join(line for line in cell.source.splitlines()
-                                if not line.startswith(("<!-- BEGIN QUESTION", "<!-- END QUESTION"))).strip("\n")
+        cell.source = "\n".join(
+            line
+            for line in cell.source.splitlines()
+            if not line.startswith(("<!-- BEGIN QUESTION", "<!-- END QUESTION"))
+        ).strip("\n")
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -83,7 +90,9 @@ def main(arguments=None):
     """The command line. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.assignments", description=__doc__)
     parser.add_argument("--masters", default=MASTERS, help="a class's own folder in place of assignments/")
-    parser.add_argument("--students", help="where the students' notebooks go; book/assignments for the book's own masters")
+    parser.add_argument(
+        "--students", help="where the students' notebooks go; book/assignments for the book's own masters"
+    )
     parser.add_argument("--dist", default=DIST, help="where solutions and autograders go (%(default)s)")
     parsed = parser.parse_args(arguments)
     own = Path(parsed.masters).resolve() == MASTERS

@@ -1,8 +1,8 @@
 """Builds the book: runs the notebooks that need it, lays them out beside the other pages, and calls Sphinx.
 
-    python -m tools.book build              HTML to _build/html (or _build/html-isbi2012)
-    python -m tools.book notebooks [NAME]   run the notebooks again, store their outputs in place
-    python -m tools.book serve              serve the HTML, rebuild on every change
+python -m tools.book build              HTML to _build/html (or _build/html-isbi2012)
+python -m tools.book notebooks [NAME]   run the notebooks again, store their outputs in place
+python -m tools.book serve              serve the HTML, rebuild on every change
 """
 
 import argparse
@@ -42,7 +42,8 @@ class Book:
         self.out = self.root / "_build"
         suffix = "" if specimen == SYNTHETIC else f"-{specimen}"
         self.stage, self.html, self.doctrees, self.executed = (
-            self.out / f"{part}{suffix}" for part in ("stage", "html", "doctrees", "executed"))
+            self.out / f"{part}{suffix}" for part in ("stage", "html", "doctrees", "executed")
+        )
         self.stamp = Stamp(self.html)
 
     @property
@@ -106,8 +107,12 @@ class Book:
 
     def listed(self, failed, count):
         """How many notebooks failed of those that ran, and a paragraph for each."""
-        return "\n\n".join([f"{len(failed)} of {count} notebooks failed",
-                            *(f"{path.relative_to(self.root)}, {error}" for path, error in failed.items())])
+        return "\n\n".join(
+            [
+                f"{len(failed)} of {count} notebooks failed",
+                *(f"{path.relative_to(self.root)}, {error}" for path, error in failed.items()),
+            ]
+        )
 
     def stale(self, failed):
         """What the pages of an earlier build are worth after some notebooks failed."""
@@ -116,13 +121,19 @@ class Book:
             return f"No page was written, and there are none of an earlier build. {kept}"
         pages = [self.html / path.relative_to(self.root).with_suffix(".html") for path in failed]
         names = [str(page.relative_to(self.root)) for page in pages if page.exists()]
-        return (f"No page was written. Stale, because their notebooks failed: {', '.join(names) or 'none'}. "
-                f"All other pages in {self.html.relative_to(self.root)} are {self.stamp.state()}. {kept}")
+        return (
+            f"No page was written. Stale, because their notebooks failed: {', '.join(names) or 'none'}. "
+            f"All other pages in {self.html.relative_to(self.root)} are {self.stamp.state()}. {kept}"
+        )
 
     def lay_out(self, executed):
         """Write every source to the stage, notebooks with outputs; touch only files whose content changed."""
-        names = {path.relative_to(self.root / "book").with_suffix("").as_posix(): path.relative_to(self.root / "book").as_posix()
-                 for path in self.pages()}
+        names = {
+            path.relative_to(self.root / "book").with_suffix("").as_posix(): path.relative_to(
+                self.root / "book"
+            ).as_posix()
+            for path in self.pages()
+        }
         files = {}
         for path, (notebook, _) in executed.items():
             text.captions(notebook)
@@ -144,8 +155,9 @@ class Book:
         if Path("book/records.md") in files:
             folder = self.root / "unet_tutorial" / "records"
             replace(files, Path("book/records.md"), "<!-- records -->", lambda: evidence.page(folder))
-            files |= {Path("book/records") / path.relative_to(folder): path.read_bytes()
-                      for path in folder.rglob("*.json")}
+            files |= {
+                Path("book/records") / path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.json")
+            }
         files |= assets.files(self.out / "assets", self.root)
         write_changed(files, self.stage, keep=("conf.py",))
 
@@ -158,8 +170,22 @@ class Book:
         # Cells do not run in the page, and the scripts that would start them declare one name twice.
         settings = self.stage / "conf.py"
         settings.write_text(settings.read_text().replace("'sphinx_thebe', ", ""))
-        result = subprocess.run([sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q",
-                                 "-d", self.doctrees, self.stage, self.html])
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "sphinx",
+                "-b",
+                "html",
+                "-W",
+                "--keep-going",
+                "-q",
+                "-d",
+                self.doctrees,
+                self.stage,
+                self.html,
+            ]
+        )
         if result.returncode:
             raise Failed("Sphinx found something to complain about: see above")
         for source, target in (("_extra", ""), ("_static", "_static")):  # Sphinx copies them only where a page changed
@@ -194,8 +220,11 @@ class Book:
             cache.put(stem, notebooks.fingerprint(source, SYNTHETIC, self.root), notebook, time)
             print(f"  {stem}: {time}, {path.stat().st_size / 1e3:.0f} kB", flush=True)
             if time.cpu > LIMIT:
-                print(f"warning: {path.relative_to(self.root)} takes {time.cpu:.0f} CPU seconds, and a chapter may "
-                      f"take {LIMIT}: train fewer steps or on smaller tiles", flush=True)
+                print(
+                    f"warning: {path.relative_to(self.root)} takes {time.cpu:.0f} CPU seconds, and a chapter may "
+                    f"take {LIMIT}: train fewer steps or on smaller tiles",
+                    flush=True,
+                )
         if failed:
             raise Failed(f"{self.listed(failed, len(names))}\n\nEach of the others is stored.")
 
@@ -267,14 +296,23 @@ def serve(book, port=8000):
 
     rebuild()
     server = Server()
-    for pattern in ("book/*", "book/_static/*", "book/assignments/*", "unet_tutorial/*", "_config.yml", "_toc.yml", "requirements.txt"):
+    for pattern in (
+        "book/*",
+        "book/_static/*",
+        "book/assignments/*",
+        "unet_tutorial/*",
+        "_config.yml",
+        "_toc.yml",
+        "requirements.txt",
+    ):
         server.watch(str(book.root / pattern), rebuild, delay=1)
     server.serve(root=str(book.html), port=port)
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tools.book", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.book", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("action", choices=("build", "notebooks", "serve"))
     parser.add_argument("names", nargs="*", help="notebooks to run again; all unless given")
     arguments = parser.parse_args()

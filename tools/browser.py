@@ -6,8 +6,10 @@ import http.server
 import shutil
 import threading
 
-FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-         "--disable-component-update --disable-sync").split()
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -42,7 +44,9 @@ def pages(html, width=1280, scale=1):
         raise SystemExit("error: Chromium is needed: apt-get install chromium")
     with serving(html) as site, sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        context = opened.new_context(viewport={"width": width, "height": 900}, device_scale_factor=scale, color_scheme="light")
+        context = opened.new_context(
+            viewport={"width": width, "height": 900}, device_scale_factor=scale, color_scheme="light"
+        )
         try:
             yield context.new_page(), site
         finally:

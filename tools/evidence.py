@@ -15,9 +15,16 @@ def page(folder=None):
 def section(name, experiment, folder=None):
     """One experiment: question, score, and a row for each arm."""
     score, title = MAIN[recipes.RUNS[next(iter(experiment.arms.values()))].data]
-    lines = [f"## {name}", "", f"{experiment.question} (Paper: section {experiment.section}.) Score: {title}.".replace(
-        " (Paper: section -.)", ""), "", "| Arm | Unlike the baseline | By seed | Mean | At the best threshold |",
-        "|---|---|---|---|---|"]
+    lines = [
+        f"## {name}",
+        "",
+        f"{experiment.question} (Paper: section {experiment.section}.) Score: {title}.".replace(
+            " (Paper: section -.)", ""
+        ),
+        "",
+        "| Arm | Unlike the baseline | By seed | Mean | At the best threshold |",
+        "|---|---|---|---|---|",
+    ]
     for label, run in experiment.arms.items():
         found = [records.read(run, seed, folder) for seed in experiment.seeds]
         chosen, best = ([records.score(record, score, way) for record in found] for way in ("chosen", "best"))

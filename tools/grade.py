@@ -1,7 +1,7 @@
 """Grades notebooks of one assignment, each in processes of its own, and writes scores, feedback and a summary.
 
-    python -m tools.grade NAME IN OUT          grade every .ipynb in the folder IN
-    python -m tools.grade NAME --json FILE     grade one notebook, print the result
+python -m tools.grade NAME IN OUT          grade every .ipynb in the folder IN
+python -m tools.grade NAME --json FILE     grade one notebook, print the result
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from . import assignments, sandbox, scoring, wire
 
-LARGEST = 20 * 2 ** 20  # bytes of a notebook
+LARGEST = 20 * 2**20  # bytes of a notebook
 FRESH_STARTS = 4  # after a cell or a call that ended the student's process
 
 
@@ -33,8 +33,8 @@ class Limits:
     seconds: float = 300.0
     cell_seconds: float = 60.0
     call_seconds: float = 20.0
-    memory: int = 4 * 2 ** 30
-    file_bytes: int = 100 * 2 ** 20
+    memory: int = 4 * 2**30
+    file_bytes: int = 100 * 2**20
 
 
 def limits_of(master, **given):
@@ -83,7 +83,9 @@ class Answer:
         return self.submission.ask(run, arguments)
 
     def __call__(self, *arguments):
-        raise TypeError(f"{self.__name__} lives in another process: a test must call it through unet_tutorial.exercises")
+        raise TypeError(
+            f"{self.__name__} lives in another process: a test must call it through unet_tutorial.exercises"
+        )
 
 
 class Submission:
@@ -101,21 +103,33 @@ class Submission:
             self.close()
             left = self.deadline - time.monotonic()
             if self.starts > FRESH_STARTS or left <= 0:
-                raise Lost(f"the notebook took more than {self.limits.seconds:g} s" if left <= 0 else
-                           f"the notebook ended its process {self.starts} times")
+                raise Lost(
+                    f"the notebook took more than {self.limits.seconds:g} s"
+                    if left <= 0
+                    else f"the notebook ended its process {self.starts} times"
+                )
             self.starts += 1
             self.process = sandbox.Process("tools.submission", left, self.limits.memory, walled=self.walled)
             cell = None
             try:
-                wire.send(self.process.stdin, {"cells": self.cells, "files": self.files, "skip": sorted(self.skip),
-                                               "limits": asdict(self.limits)})
+                wire.send(
+                    self.process.stdin,
+                    {
+                        "cells": self.cells,
+                        "files": self.files,
+                        "skip": sorted(self.skip),
+                        "limits": asdict(self.limits),
+                    },
+                )
                 while "functions" not in (message := self._receive()):
                     cell = int(message["cell"])
                     self._grant(self.limits.cell_seconds)
                 self.process.deadline = self.deadline
                 self.failed |= {int(key): str(text) for key, text in message["failed"].items()}
                 self.functions = [str(name) for name in message["functions"]]
-                self.values = {name: value for name, value in message["values"].items() if isinstance(value, (int, float))}
+                self.values = {
+                    name: value for name, value in message["values"].items() if isinstance(value, (int, float))
+                }
                 return
             except (Lost, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
                 if cell is None or cell in self.skip:
@@ -200,8 +214,11 @@ def grade(path, tests, limits=None, walled=True):
             result.questions = scoring.score(tests, answers)
     finally:
         if submission:
-            result.notes += [f"cell {number + 1}: {text}" for number, text in sorted(submission.failed.items())
-                             if not text.startswith(("Wrong:", "NameError: name 'check'"))]
+            result.notes += [
+                f"cell {number + 1}: {text}"
+                for number, text in sorted(submission.failed.items())
+                if not text.startswith(("Wrong:", "NameError: name 'check'"))
+            ]
             submission.close()
     result.seconds = round(time.monotonic() - started, 1)
     return result
@@ -276,8 +293,16 @@ def write(results, name, target):
         rows.writerow(["student", *(question for question, _ in names), "total", "possible", "seconds", "went wrong"])
         for result in results:
             points = {question.name: question.points for question in result.questions}
-            rows.writerow([_cell(result.student), *(points.get(question, 0) for question, _ in names), result.points,
-                           sum(most for _, most in names), result.seconds, _cell("; ".join(result.notes))])
+            rows.writerow(
+                [
+                    _cell(result.student),
+                    *(points.get(question, 0) for question, _ in names),
+                    result.points,
+                    sum(most for _, most in names),
+                    result.seconds,
+                    _cell("; ".join(result.notes)),
+                ]
+            )
     os.replace(target / "grades.csv.partial", target / "grades.csv")
     for result in results:
         (target / "feedback" / f"{result.student}.md").write_text(feedback(result, name))
@@ -312,11 +337,18 @@ def draw(results, names, name, path):
     style.use_style()
     fig, ax = plt.subplots(figsize=(6.5, 0.9 + 0.55 * len(names)))
     for row, (question, most) in enumerate(names):
-        shares = np.array([next((one.points for one in result.questions if one.name == question), 0) / most
-                           for result in results])
+        shares = np.array(
+            [next((one.points for one in result.questions if one.name == question), 0) / most for result in results]
+        )
         values, counts = np.unique(np.round(shares, 3), return_counts=True)
-        ax.scatter(values, np.full(len(values), row), s=30 + 500 * counts / len(results), color=style.COLOURS["conv"],
-                   alpha=0.75, lw=0)
+        ax.scatter(
+            values,
+            np.full(len(values), row),
+            s=30 + 500 * counts / len(results),
+            color=style.COLOURS["conv"],
+            alpha=0.75,
+            lw=0,
+        )
         for value, count in zip(values, counts):
             ax.annotate(f"{count}", (value, row), ha="center", va="center", color="white", size=8)
         ax.plot([shares.mean()] * 2, [row - 0.35, row + 0.35], color=style.COLOURS["accent"])
@@ -331,8 +363,9 @@ def draw(results, names, name, path):
 
 def main(arguments=None):
     """The command line. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.grade", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.grade", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("source", nargs="?", metavar="IN", help="folder of notebooks")
     parser.add_argument("target", nargs="?", metavar="OUT", help="folder for what is written")
@@ -340,24 +373,39 @@ def main(arguments=None):
     parser.add_argument("--masters", default=assignments.MASTERS, help="a class's own folder in place of assignments/")
     parser.add_argument("--class", dest="group", default="0", help="number of the class: other fresh inputs")
     parser.add_argument("--jobs", type=int, help="notebooks at once; one a core unless given")
-    parser.add_argument("--seconds", type=float, help=f"a notebook may take ({Limits.seconds:g}, or its own limits.json)")
-    parser.add_argument("--memory", type=float, help=f"GiB it may use ({Limits.memory / 2 ** 30:g})")
+    parser.add_argument(
+        "--seconds", type=float, help=f"a notebook may take ({Limits.seconds:g}, or its own limits.json)"
+    )
+    parser.add_argument("--memory", type=float, help=f"GiB it may use ({Limits.memory / 2**30:g})")
     parsed = parser.parse_args(arguments)
     os.environ["UNET_TUTORIAL_CLASS"] = parsed.group
     walled = sandbox.available()
     if not walled:
-        print("bubblewrap is not here, or may not start processes: the notebooks run with limits of time, memory and "
-              "processes, but could read and write your files", file=sys.stderr)
+        print(
+            "bubblewrap is not here, or may not start processes: the notebooks run with limits of time, memory and "
+            "processes, but could read and write your files",
+            file=sys.stderr,
+        )
     try:
         master = assignments.named(parsed.name, parsed.masters)
-        limits = limits_of(master, seconds=parsed.seconds, memory=parsed.memory and int(parsed.memory * 2 ** 30))
+        limits = limits_of(master, seconds=parsed.seconds, memory=parsed.memory and int(parsed.memory * 2**30))
         if parsed.json:
             with tempfile.TemporaryDirectory() as folder:
                 tests = build(master, folder) / "tests"
                 result = grade(parsed.json, tests, limits, walled)
-            print(json.dumps({"student": result.student, "points": result.points, "possible": result.possible,
-                              "questions": [question._asdict() for question in result.questions],
-                              "went wrong": result.notes, "seconds": result.seconds}, indent=1))
+            print(
+                json.dumps(
+                    {
+                        "student": result.student,
+                        "points": result.points,
+                        "possible": result.possible,
+                        "questions": [question._asdict() for question in result.questions],
+                        "went wrong": result.notes,
+                        "seconds": result.seconds,
+                    },
+                    indent=1,
+                )
+            )
             return 0
         if not (parsed.source and parsed.target):
             raise ValueError("give a folder of notebooks and a folder for the results, or --json FILE")
@@ -366,8 +414,10 @@ def main(arguments=None):
         print(f"error: {error}", file=sys.stderr)
         return 2
     ungraded = [result.student for result in results if any(note.startswith("NOT GRADED") for note in result.notes)]
-    print(f"{len(results)} notebooks: {parsed.target}/grades.csv, feedback/, summary.png"
-          + (f"; NOT graded: {', '.join(ungraded)}" if ungraded else ""))
+    print(
+        f"{len(results)} notebooks: {parsed.target}/grades.csv, feedback/, summary.png"
+        + (f"; NOT graded: {', '.join(ungraded)}" if ungraded else "")
+    )
     return 1 if ungraded else 0
 
 

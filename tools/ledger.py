@@ -30,8 +30,11 @@ def rows(path):
     cell = next((cell.source for cell in notebook.cells if cell.source.lstrip().startswith(HEADING)), None)
     if cell is None:
         raise ValueError(f"{path.name}: no cell begins with '{HEADING}'")
-    table = [[field.strip() for field in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
-             for line in cell.splitlines() if line.strip().startswith("|")]
+    table = [
+        [field.strip() for field in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        for line in cell.splitlines()
+        if line.strip().startswith("|")
+    ]
     if len(table) < 3 or table[0] != COLUMNS:
         raise ValueError(f"{path.name}: the table of claims must have the columns {COLUMNS} and a row")
     found = []
@@ -53,8 +56,10 @@ def table(paths):
     """The ledger as Markdown: every claim of every chapter, in the order of the book."""
     lines = ["| Claim | Section | Chapter | Code | Test | Record |", "|---|---|---|---|---|---|"]
     for path in paths:
-        lines += [f"| {row.claim} | {row.section} | [{title(row.chapter)}]({row.chapter}.ipynb) "
-                  f"| {', '.join(f'`{name}`' for name in row.code)} | {', '.join(f'`{name}`' for name in row.tests)} "
-                  f"| {', '.join(f'[{name}](records.md#{name})' for name in row.records) or '-'} |"
-                  for row in rows(path)]
+        lines += [
+            f"| {row.claim} | {row.section} | [{title(row.chapter)}]({row.chapter}.ipynb) "
+            f"| {', '.join(f'`{name}`' for name in row.code)} | {', '.join(f'`{name}`' for name in row.tests)} "
+            f"| {', '.join(f'[{name}](records.md#{name})' for name in row.records) or '-'} |"
+            for row in rows(path)
+        ]
     return "\n".join(lines)

@@ -23,8 +23,13 @@ LIGHTHOUSE = "lighthouse@12.8.2"
 PAGES = ("book/index.html", "book/expanding_path.html", "book/results.html")
 RUNS = 3
 KINDS = {"performance": 95, "accessibility": 100, "best-practices": 95, "seo": 95}
-TIMES = {"first-contentful-paint": "first paint", "largest-contentful-paint": "largest paint", "total-blocking-time": "blocked",
-         "cumulative-layout-shift": "shift", "total-byte-weight": "bytes"}
+TIMES = {
+    "first-contentful-paint": "first paint",
+    "largest-contentful-paint": "largest paint",
+    "total-blocking-time": "blocked",
+    "cumulative-layout-shift": "shift",
+    "total-byte-weight": "bytes",
+}
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
 
 
@@ -55,19 +60,39 @@ class Compressing(Quiet):
 def report(address, folder):
     """What Lighthouse says of one load of a page."""
     target = Path(folder) / "report.json"
-    subprocess.run(["npx", "--yes", LIGHTHOUSE, address, "--preset=desktop", "--quiet", f"--chrome-flags={FLAGS}",
-                    "--output=json", f"--output-path={target}"], check=True, env={**os.environ, "CHROME_PATH": chromium()})
+    subprocess.run(
+        [
+            "npx",
+            "--yes",
+            LIGHTHOUSE,
+            address,
+            "--preset=desktop",
+            "--quiet",
+            f"--chrome-flags={FLAGS}",
+            "--output=json",
+            f"--output-path={target}",
+        ],
+        check=True,
+        env={**os.environ, "CHROME_PATH": chromium()},
+    )
     return json.loads(target.read_text())
 
 
 def failures(report):
     """Title of each audit that costs a score, with the elements it names."""
-    audits = {reference["id"] for kind in KINDS for reference in report["categories"][kind]["auditRefs"] if reference["weight"]}
+    audits = {
+        reference["id"]
+        for kind in KINDS
+        for reference in report["categories"][kind]["auditRefs"]
+        if reference["weight"]
+    }
     for name in sorted(audits):
         audit = report["audits"][name]
         if audit["score"] is not None and audit["score"] < 0.9:
-            items = [item.get("node", {}).get("snippet") or item.get("url") or item.get("description") or ""
-                     for item in audit.get("details", {}).get("items", [])]
+            items = [
+                item.get("node", {}).get("snippet") or item.get("url") or item.get("description") or ""
+                for item in audit.get("details", {}).get("items", [])
+            ]
             yield f"{audit['title']} {audit.get('displayValue', '')} {'; '.join(map(str, filter(None, items[:4])))}".strip()
 
 
@@ -76,8 +101,15 @@ def main():
     parser.add_argument("pages", nargs="*", default=PAGES)
     parser.add_argument("--reports", type=Path, help="folder for the middle report of each page, as JSON")
     arguments = parser.parse_args()
-    lacking = [what for what, there in (("npx, of Node.js", shutil.which("npx")), ("Chromium", chromium()),
-                                        ("the book; make it with make book", (HTML / "book").is_dir())) if not there]
+    lacking = [
+        what
+        for what, there in (
+            ("npx, of Node.js", shutil.which("npx")),
+            ("Chromium", chromium()),
+            ("the book; make it with make book", (HTML / "book").is_dir()),
+        )
+        if not there
+    ]
     unknown = [page for page in arguments.pages if not (HTML / page).is_file()] if not lacking else []
     if lacking or unknown:
         sys.exit(f"error: there is no {' and no '.join(lacking or unknown)}")
@@ -97,7 +129,9 @@ def examine(site, arguments):
         scores = {kind: round(100 * middle["categories"][kind]["score"]) for kind in KINDS}
         times = [middle["audits"][name]["displayValue"].replace("Total size was ", "") for name in TIMES]
         print(f"| {page} | " + " | ".join([*map(str, scores.values()), *times]) + " |", flush=True)
-        low += [f"{page}: {kind} {scores[kind]}, wanted {wanted}" for kind, wanted in KINDS.items() if scores[kind] < wanted]
+        low += [
+            f"{page}: {kind} {scores[kind]}, wanted {wanted}" for kind, wanted in KINDS.items() if scores[kind] < wanted
+        ]
         notes += [f"{page}: {line}" for line in failures(middle)]
         if arguments.reports:
             arguments.reports.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ def _page(path):
 @lru_cache(maxsize=None)
 def _anchors(path):
     return {tag.get("id") for tag in _page(path).find_all(id=True)} | {
-        tag.get("name") for tag in _page(path).find_all("a", attrs={"name": True})}
+        tag.get("name") for tag in _page(path).find_all("a", attrs={"name": True})
+    }
 
 
 def dead_links(folder):

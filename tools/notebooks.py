@@ -50,8 +50,11 @@ def dependencies(source, root=ROOT, package=PACKAGE):
     """
     folder = root / package
     files = {folder / "__init__.py"}
-    data = {path: path.relative_to(folder).parts[0] for path in folder.rglob("*")
-            if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts}
+    data = {
+        path: path.relative_to(folder).parts[0]
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts
+    }
     waiting, seen = list(imported_modules(source, package)), set()
     while waiting:
         name = waiting.pop()
@@ -68,8 +71,9 @@ def dependencies(source, root=ROOT, package=PACKAGE):
 def code(notebook):
     """Source of the code cells as one piece of plain Python: lines that only IPython understands are dropped."""
     lines = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code").splitlines()
-    return "\n".join(line[:len(line) - len(line.lstrip())] + "pass" if line.lstrip()[:1] in ("%", "!") else line
-                     for line in lines)
+    return "\n".join(
+        line[: len(line) - len(line.lstrip())] + "pass" if line.lstrip()[:1] in ("%", "!") else line for line in lines
+    )
 
 
 def fingerprint(notebook, data="", root=ROOT):
@@ -98,27 +102,35 @@ def execute(notebook, folder, environment=None):
     """
     notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
     reached = []
-    client = NotebookClient(notebook, timeout=TIMEOUT, kernel_name="python3", coalesce_streams=True,
-                            resources={"metadata": {"path": str(folder)}},
-                            on_cell_execute=lambda cell, cell_index: reached.append(cell_index))
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_execute=lambda cell, cell_index: reached.append(cell_index),
+    )
     start, before = time.monotonic(), times.of_children()
     try:
         client.execute(env={**os.environ, **KERNEL_ENVIRONMENT, **(environment or {})})
     except (CellControlSignal, RuntimeError) as error:
-        raise NotebookFailed(account(notebook.cells[:reached[-1] + 1], error) if reached else
-                             f"the kernel did not start: {error}") from error
+        raise NotebookFailed(
+            account(notebook.cells[: reached[-1] + 1], error) if reached else f"the kernel did not start: {error}"
+        ) from error
     return normalize(notebook), times.Time(time.monotonic() - start, times.of_children() - before)
 
 
 def account(cells, error):
     """Which cell failed (the last one), with its first lines; what it raised, in which line; what it had printed."""
     lines, number = cells[-1].source.splitlines(), sum(cell.cell_type == "code" for cell in cells)
-    told = [f"code cell {number}:", *indented(lines[:SHOWN[0]] + ["..."] * (len(lines) > SHOWN[0]))]
+    told = [f"code cell {number}:", *indented(lines[: SHOWN[0]] + ["..."] * (len(lines) > SHOWN[0]))]
     if isinstance(error, CellExecutionError):
         place = PLACE.search(plain(error.traceback))
         message = plain(f"{error.ename}: {error.evalue}" if error.evalue else error.ename)
-        told += [f"failed in line {place[1]}, {place[2].strip()}" if place else "failed",
-                 *indented(message.splitlines())]
+        told += [
+            f"failed in line {place[1]}, {place[2].strip()}" if place else "failed",
+            *indented(message.splitlines()),
+        ]
     else:  # too long, or the end of the kernel
         told += ["failed", *indented(str(error).splitlines()[:1])]
     printed = printed_by(cells[-1])
@@ -127,8 +139,11 @@ def account(cells, error):
 
 def printed_by(cell):
     """Lines of what a cell printed and showed as text."""
-    texts = [output.text if output.output_type == "stream" else output.get("data", {}).get("text/plain", "") + "\n"
-             for output in cell.outputs if output.output_type != "error"]
+    texts = [
+        output.text if output.output_type == "stream" else output.get("data", {}).get("text/plain", "") + "\n"
+        for output in cell.outputs
+        if output.output_type != "error"
+    ]
     return plain("".join(texts)).splitlines()
 
 
@@ -141,7 +156,7 @@ def indented(lines):
     """Lines with four blanks before them, those in the middle of a long text left out."""
     most = SHOWN[1]
     if len(lines) > most:
-        lines = [*lines[:most // 2], f"... ({len(lines) - most} lines)", *lines[-most // 2:]]
+        lines = [*lines[: most // 2], f"... ({len(lines) - most} lines)", *lines[-most // 2 :]]
     return [f"    {line}".rstrip() for line in lines]
 
 
@@ -157,9 +172,12 @@ def normalize(notebook):
             for output in cell.outputs:
                 if "execution_count" in output:
                     output.execution_count = count
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"}})
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 

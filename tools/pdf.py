@@ -1,7 +1,7 @@
 """The whole book as one PDF: the built pages, one after the other, printed by headless Chromium.
 
-    make book && make pdf               writes _build/unet-by-running-it.pdf
-    python -m tools.pdf book.pdf        writes another file
+make book && make pdf               writes _build/unet-by-running-it.pdf
+python -m tools.pdf book.pdf        writes another file
 """
 
 import html as markup
@@ -23,8 +23,10 @@ FRAME = """<!DOCTYPE html>
 <html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8"><title>{title}</title>
 {head}<link rel="stylesheet" href="/_static/print.css"></head>
 <body><main class="bd-article">{front}{body}</main></body></html>"""
-FOOTER = ('<div style="width: 100%; font: 8px DejaVu Sans, sans-serif; color: #555; text-align: center">'
-          '<span class="pageNumber"></span></div>')
+FOOTER = (
+    '<div style="width: 100%; font: 8px DejaVu Sans, sans-serif; color: #555; text-align: center">'
+    '<span class="pageNumber"></span></div>'
+)
 
 
 def whole(book):
@@ -44,8 +46,10 @@ def head_of(page, place):
     for node in page.head.select("link[href], script[src]"):
         key = "href" if node.name == "link" else "src"
         node[key] = absolute(node[key], place)
-    kept = [*page.head.select("link[rel=stylesheet]"),
-            *(node for node in page.select("script") if "mathjax" in str(node).lower())]
+    kept = [
+        *page.head.select("link[rel=stylesheet]"),
+        *(node for node in page.select("script") if "mathjax" in str(node).lower()),
+    ]
     return "\n".join(map(str, kept)) + "\n"
 
 
@@ -76,8 +80,10 @@ def part(article, name, names):
         for still in root.select("noscript"):
             still.unwrap()
         root.figcaption.clear()
-        link = BeautifulSoup(f'A still picture. <a href="{text.site()}/{name}.html">The page of the book</a> lets you change it.',
-                             "html.parser")
+        link = BeautifulSoup(
+            f'A still picture. <a href="{text.site()}/{name}.html">The page of the book</a> lets you change it.',
+            "html.parser",
+        )
         root.figcaption.append(link)
     return f'<section class="page" id="{anchor(name)}">{article.decode_contents()}</section>'
 
@@ -108,23 +114,38 @@ def front(book, title):
             rows.append(f'<li><a href="#{anchor(chapter["file"])}">{heading.decode_contents()}</a></li>')
         lines.append(f"<ul>{''.join(rows)}</ul>")
     address = text.site()
-    return (f'<section class="cover"><img src="/_static/cover.png" alt="">'
-            f'<p>The book runs at <a href="{address}">{address.removeprefix("https://")}</a></p></section>'
-            f'<nav class="contents">{"".join(lines)}</nav>')
+    return (
+        f'<section class="cover"><img src="/_static/cover.png" alt="">'
+        f'<p>The book runs at <a href="{address}">{address.removeprefix("https://")}</a></p></section>'
+        f'<nav class="contents">{"".join(lines)}</nav>'
+    )
 
 
 def write(book, path):
     """Print the whole book. Raises SystemExit where Chromium or the pages are missing."""
     with browser.pages(book.html) as (page, site):
         content = whole(book)
-        page.route(f"{site}/book/whole.html", lambda route: route.fulfill(body=content, content_type="text/html; charset=utf-8"))
+        page.route(
+            f"{site}/book/whole.html",
+            lambda route: route.fulfill(body=content, content_type="text/html; charset=utf-8"),
+        )
         page.goto(f"{site}/book/whole.html", wait_until="load", timeout=120_000)
         page.evaluate("() => MathJax.startup.promise")
-        page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth)", timeout=60_000)
+        page.wait_for_function(
+            "() => [...document.images].every(image => image.complete && image.naturalWidth)", timeout=60_000
+        )
         partial = path.with_suffix(".partial")
-        page.pdf(path=partial, format="A4", margin={"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
-                 print_background=True, display_header_footer=True, header_template="<span></span>", footer_template=FOOTER,
-                 outline=True, tagged=True)
+        page.pdf(
+            path=partial,
+            format="A4",
+            margin={"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+            print_background=True,
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=FOOTER,
+            outline=True,
+            tagged=True,
+        )
     tidy(partial, content)
     partial.rename(path)
 

@@ -63,8 +63,10 @@ def pictures(folder):
         webp = path.with_name(f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}.webp")
         if not webp.exists():
             image = Image.open(io.BytesIO(content)).convert("RGB")
-            exact, photograph = (encode(image, **options) for options in (
-                {"lossless": True, "method": 6}, {"quality": QUALITY, "method": 6}))
+            exact, photograph = (
+                encode(image, **options)
+                for options in ({"lossless": True, "method": 6}, {"quality": QUALITY, "method": 6})
+            )
             webp.write_bytes(photograph if 2 * len(photograph) < len(exact) else exact)
         if webp.stat().st_size < len(content):
             found[path.name] = webp
@@ -91,8 +93,11 @@ def icons_of(page, path, folder, names):
 def small_font(folder):
     """Write the icon font with those glyphs only that the theme's style sheet prints."""
     style = (folder / "_static/styles/pydata-sphinx-theme.css").read_text()
-    marks = {ord(one) for value in re.findall(r"--pst-icon-[\w-]+:\s*\"([^\"]*)\"", style) for one in
-             re.sub(r"\\([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), value)}
+    marks = {
+        ord(one)
+        for value in re.findall(r"--pst-icon-[\w-]+:\s*\"([^\"]*)\"", style)
+        for one in re.sub(r"\\([0-9a-f]{4})", lambda code: chr(int(code[1], 16)), value)
+    }
     font = ttLib.TTFont(folder / "_static/vendor/fontawesome/webfonts/fa-solid-900.ttf", recalcTimestamp=False)
     cutter = subset.Subsetter()
     cutter.populate(unicodes=marks)
@@ -105,11 +110,19 @@ def rules(folder, names):
     """A style rule for each icon: its outline, taken from the theme's script of all icons, as a mask."""
     source = (folder / "_static/scripts/fontawesome.js").read_text()
     for name in sorted(names):
-        own, alias = rf'(?<![\w-])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\]', rf'\[(\d+),(\d+),\[[^\]]*"{re.escape(name)}"[^\]]*\]'
-        found = [*re.finditer(rf'{alias},"[^"]*","([^"]+)"\]', source), *re.finditer(rf'{own},"[^"]*","([^"]+)"\]', source)]
+        own, alias = (
+            rf'(?<![\w-])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\]',
+            rf'\[(\d+),(\d+),\[[^\]]*"{re.escape(name)}"[^\]]*\]',
+        )
+        found = [
+            *re.finditer(rf'{alias},"[^"]*","([^"]+)"\]', source),
+            *re.finditer(rf'{own},"[^"]*","([^"]+)"\]', source),
+        ]
         if found:
             width, height, outline = found[-1].groups()
-            image = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{outline}'/></svg>"
+            image = (
+                f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{outline}'/></svg>"
+            )
             yield f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(image, safe=" =:/")}"); }}\n'
 
 

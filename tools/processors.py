@@ -41,16 +41,26 @@ def above_baseline() -> str:
 
 
 KINDS = {
-    "plain": Kind("TensorFlow without oneDNN, NumPy without AVX2",
-                  {"TF_ENABLE_ONEDNN_OPTS": "0", "NPY_DISABLE_CPU_FEATURES": above_baseline()},
-                  {"convolution": "Eigen", "numpy": "baseline"}),
-    "sse41": Kind("oneDNN held to SSE4.1, one thread, OpenBLAS for Nehalem",
-                  {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "SSE41", "TF_NUM_INTRAOP_THREADS": "1",
-                   "OPENBLAS_CORETYPE": "Nehalem"},
-                  {"convolution": "oneDNN", "oneDNN": "Intel SSE4.1", "threads": 1, "OpenBLAS": "Nehalem"}),
-    "avx2": Kind("oneDNN held to AVX2, three threads",
-                 {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2", "TF_NUM_INTRAOP_THREADS": "3"},
-                 {"convolution": "oneDNN", "oneDNN": "Intel AVX2", "threads": 3}),
+    "plain": Kind(
+        "TensorFlow without oneDNN, NumPy without AVX2",
+        {"TF_ENABLE_ONEDNN_OPTS": "0", "NPY_DISABLE_CPU_FEATURES": above_baseline()},
+        {"convolution": "Eigen", "numpy": "baseline"},
+    ),
+    "sse41": Kind(
+        "oneDNN held to SSE4.1, one thread, OpenBLAS for Nehalem",
+        {
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+            "ONEDNN_MAX_CPU_ISA": "SSE41",
+            "TF_NUM_INTRAOP_THREADS": "1",
+            "OPENBLAS_CORETYPE": "Nehalem",
+        },
+        {"convolution": "oneDNN", "oneDNN": "Intel SSE4.1", "threads": 1, "OpenBLAS": "Nehalem"},
+    ),
+    "avx2": Kind(
+        "oneDNN held to AVX2, three threads",
+        {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2", "TF_NUM_INTRAOP_THREADS": "3"},
+        {"convolution": "oneDNN", "oneDNN": "Intel AVX2", "threads": 3},
+    ),
 }
 PARTS = {
     "notebooks": ["--nbval", "book", "-n", "2", "--dist", "loadfile"],
@@ -79,8 +89,10 @@ def tell() -> None:
     tf.nn.conv2d(tf.ones((1, 64, 64, 16)), tf.ones((3, 3, 16, 16)), 1, "VALID").numpy()
     tasks = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
     features = np._core._multiarray_umath.__cpu_features__
-    found = {"threads": tasks.count(Path("/proc/self/comm").read_text()) - 1,
-             "numpy": next((level for level in reversed(LEVELS) if features.get(level)), "baseline")}
+    found = {
+        "threads": tasks.count(Path("/proc/self/comm").read_text()) - 1,
+        "numpy": next((level for level in reversed(LEVELS) if features.get(level)), "baseline"),
+    }
     for path in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
         core = ctypes.CDLL(str(path)).scipy_openblas_get_corename64_
         core.restype = ctypes.c_char_p
@@ -104,13 +116,18 @@ def facts(environment: dict) -> dict:
         raise RuntimeError(f"the probe of this processor failed:\n{told.stderr}")
     lines = told.stdout.splitlines()
     units = [line.split("isa:")[1] for line in lines if ",cpu,isa:" in line]
-    return {"convolution": "oneDNN" if any(",convolution," in line for line in lines) else "Eigen",
-            "oneDNN": units[0] if units else None, **json.loads(lines[-1])}
+    return {
+        "convolution": "oneDNN" if any(",convolution," in line for line in lines) else "Eigen",
+        "oneDNN": units[0] if units else None,
+        **json.loads(lines[-1]),
+    }
 
 
 def without_effect(kind: Kind, found: dict) -> list[str]:
     """Settings of a kind that did not take effect, a line each."""
-    return [f"{name} is {found.get(name)}, not {wanted}" for name, wanted in kind.proof.items() if found.get(name) != wanted]
+    return [
+        f"{name} is {found.get(name)}, not {wanted}" for name, wanted in kind.proof.items() if found.get(name) != wanted
+    ]
 
 
 def run(name: str, part: str) -> Row:
@@ -118,8 +135,11 @@ def run(name: str, part: str) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ended = subprocess.run([sys.executable, "-m", "pytest", *PARTS[part], f"--junitxml={report}"], cwd=ROOT,
-                               env={**os.environ, **KINDS[name].environment})
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", *PARTS[part], f"--junitxml={report}"],
+            cwd=ROOT,
+            env={**os.environ, **KINDS[name].environment},
+        )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         total, failed = counts(report)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -131,8 +151,9 @@ def counts(report: Path) -> tuple[int, int]:
     if not report.exists():
         return 0, 0
     suites = list(ElementTree.parse(report).iter("testsuite"))
-    total, failed, errors, skipped = (sum(int(suite.get(key, 0)) for suite in suites)
-                                      for key in ("tests", "failures", "errors", "skipped"))
+    total, failed, errors, skipped = (
+        sum(int(suite.get(key, 0)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")
+    )
     return total - skipped, failed + errors
 
 
@@ -144,8 +165,9 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.processors", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.processors", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kinds", nargs="*", metavar="kind", help=f"{', '.join(KINDS)}; all unless given")
     parser.add_argument("--only", choices=PARTS, help="notebooks, or tests marked `rounding`; both unless given")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
 """Moves the version everywhere: package, changelog, citation, install lines, buttons that open Colab.
 
-    make release VERSION=X.Y.Z
+make release VERSION=X.Y.Z
 """
 
 import argparse
@@ -82,8 +82,10 @@ def plan(new: str, today: str, root=ROOT) -> list[Change]:
     if new != package and tracked.git(root, "tag", "--list", f"v{new}"):
         raise Refused(f"VERSION={new}: the tag v{new} exists, and the package is at {package}; choose a larger one")
     slug = re.escape(adopt.current(tracked.text(root, CONFIG)).repository.encode())
-    named = re.compile(rb"(git\+https://github\.com/%b(?:\.git)?@|google\.com/github/%b/blob/|mybinder\.org/v2/gh/%b/)"
-                       rb"([\w.-]*\w)" % (slug, slug, slug))
+    named = re.compile(
+        rb"(git\+https://github\.com/%b(?:\.git)?@|google\.com/github/%b/blob/|mybinder\.org/v2/gh/%b/)"
+        rb"([\w.-]*\w)" % (slug, slug, slug)
+    )
     lines = {
         PACKAGE: {rb'^(__version__ = ")([^"]+)': new},
         CITATION: {rb"^(version: )(\S+)": new, rb'^(date-released: ")([^"]+)': known.get(new, today)},
@@ -118,14 +120,23 @@ def release(new: str, today: str, root=ROOT) -> str:
         lines.append(f"{path}: {tracked.count(places)}, {moves}")
     if waiting:
         lines.append(f"{CHANGELOG}: what stands under '## Unreleased' waits for a larger version")
-    return "\n".join([*lines, "", "Next: make book and make test. Every notebook runs again. Then:",
-                      f"  git commit -am 'Version {new}'", f"  git tag v{new}", f"  git push origin HEAD v{new}"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Next: make book and make test. Every notebook runs again. Then:",
+            f"  git commit -am 'Version {new}'",
+            f"  git tag v{new}",
+            f"  git push origin HEAD v{new}",
+        ]
+    )
 
 
 def main(arguments=None, root=ROOT):
     """The command line. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.release", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.release", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("version", metavar="X.Y.Z")
     parsed = parser.parse_args(arguments)
     try:

@@ -15,7 +15,7 @@ import psutil
 from .notebooks import ROOT
 
 HOME = "/home/student"
-SPACE = 256 * 2 ** 20  # bytes of files
+SPACE = 256 * 2**20  # bytes of files
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 DETAILS = ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/passwd", "/etc/alternatives")
 PASSED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LANG", "UNET_TUTORIAL_CLASS")
@@ -29,8 +29,24 @@ def available():
 
 
 def _walls():
-    words = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--uid", "65534", "--gid", "65534",
-             "--proc", "/proc", "--dev", "/dev", "--size", str(SPACE), "--tmpfs", "/tmp"]
+    words = [
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--uid",
+        "65534",
+        "--gid",
+        "65534",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--size",
+        str(SPACE),
+        "--tmpfs",
+        "/tmp",
+    ]
     for path in SYSTEM:
         words += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind-try", path, path]
     for path in DETAILS:
@@ -42,10 +58,23 @@ def _walls():
 
 def _environment(home):
     kept = {name: os.environ[name] for name in PASSED if name in os.environ}
-    return {"PATH": "/usr/bin:/bin", "HOME": home, "MPLBACKEND": "Agg", "MPLCONFIGDIR": home, "KERAS_HOME": home,
-            "IPYTHONDIR": home, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
-            "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3",
-            "UNET_TUTORIAL_PROGRESS": "0", "UNET_TUTORIAL_SPECIMEN": "synthetic", **kept}
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": home,
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": home,
+        "KERAS_HOME": home,
+        "IPYTHONDIR": home,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "UNET_TUTORIAL_PROGRESS": "0",
+        "UNET_TUTORIAL_SPECIMEN": "synthetic",
+        **kept,
+    }
 
 
 class Process:
@@ -68,8 +97,14 @@ class Process:
         self.folder = tempfile.mkdtemp()
         words = [*_walls(), sys.executable] if walled else [sys.executable]
         self.process = subprocess.Popen(
-            [*words, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            cwd=None if walled else self.folder, env=_environment(HOME if walled else self.folder), start_new_session=True)
+            [*words, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=None if walled else self.folder,
+            env=_environment(HOME if walled else self.folder),
+            start_new_session=True,
+        )
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.deadline, self.memory, self.processes, self.why = time.monotonic() + seconds, memory, processes, None
         self._watch = threading.Thread(target=self._look, daemon=True)
@@ -86,7 +121,7 @@ class Process:
                 if time.monotonic() > self.deadline:
                     self.kill("took too long")
                 elif used > self.memory:
-                    self.kill(f"used more than {self.memory / 2 ** 30:.1f} GiB of memory")
+                    self.kill(f"used more than {self.memory / 2**30:.1f} GiB of memory")
                 elif len(family) > self.processes:
                     self.kill(f"started more than {self.processes} processes")
             time.sleep(0.05)

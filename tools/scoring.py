@@ -54,5 +54,8 @@ def takes(path):
     """Names of the answers that the tests of a question take."""
     from otter.test_files.exception_test import ExceptionTestFile
 
-    return {name for case in ExceptionTestFile.from_file(str(path)).test_cases
-            for name in inspect.signature(case.body.test_func).parameters}
+    return {
+        name
+        for case in ExceptionTestFile.from_file(str(path)).test_cases
+        for name in inspect.signature(case.body.test_func).parameters
+    }

@@ -15,13 +15,19 @@ def sources(root=notebooks.ROOT) -> dict[str, str]:
     """A hash of every file that the pages depend on, by its path. Stored outputs do not count: a build makes them."""
     paths = [root / name for name in SETTINGS]
     for folder in ("book", notebooks.PACKAGE):
-        paths += [path for path in (root / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"
-                  and ".ipynb_checkpoints" not in path.parts]
+        paths += [
+            path
+            for path in (root / folder).rglob("*")
+            if path.is_file() and path.suffix != ".pyc" and ".ipynb_checkpoints" not in path.parts
+        ]
     build = root / "tools" / "book.py"
     if build.exists():
         paths += [build, *notebooks.dependencies(build.read_text(), root, "tools")]
-    return {path.relative_to(root).as_posix(): hashlib.sha256(content(path)).hexdigest()
-            for path in sorted(paths) if path.exists()}
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(content(path)).hexdigest()
+        for path in sorted(paths)
+        if path.exists()
+    }
 
 
 def content(path) -> bytes:
@@ -51,7 +57,7 @@ class Stamp:
         partial.replace(self.path)
 
     def state(self) -> str:
-        """"" where there are no pages, else which build they are of."""
+        """ "" where there are no pages, else which build they are of."""
         if not (self.html / "book").is_dir():
             return ""
         if not self.path.exists():

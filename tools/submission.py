@@ -21,6 +21,7 @@ class TooLong(Exception):
 @contextlib.contextmanager
 def limited(seconds):
     """Raise TooLong in whatever Python runs after so many seconds."""
+
     def stop(number, frame):
         raise TooLong(f"took more than {seconds:g} s")
 
@@ -34,8 +35,12 @@ def limited(seconds):
 
 def restrict(limits):
     """What this process may use; the watch outside counts memory and processes."""
-    for kind, value in ((resource.RLIMIT_FSIZE, limits["file_bytes"]), (resource.RLIMIT_CORE, 0),
-                        (resource.RLIMIT_NOFILE, 512), (resource.RLIMIT_CPU, int(limits["seconds"]) + 60)):
+    for kind, value in (
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_CPU, int(limits["seconds"]) + 60),
+    ):
         resource.setrlimit(kind, (value, value))
 
 
@@ -75,11 +80,18 @@ def main():
     for name, content in order["files"].items():
         with open(name, "wb") as file:
             file.write(content.tobytes())
-    names, failed = run_cells(order["cells"], order["skip"], order["limits"]["cell_seconds"],
-                              lambda message: wire.send(outward, message))
+    names, failed = run_cells(
+        order["cells"], order["skip"], order["limits"]["cell_seconds"], lambda message: wire.send(outward, message)
+    )
     shown = {key: value for key, value in names.items() if not key.startswith("_")}
-    wire.send(outward, {"failed": failed, "functions": [key for key, value in shown.items() if callable(value)],
-                        "values": {key: value for key, value in shown.items() if isinstance(value, numbers.Real)}})
+    wire.send(
+        outward,
+        {
+            "failed": failed,
+            "functions": [key for key, value in shown.items() if callable(value)],
+            "values": {key: value for key, value in shown.items() if isinstance(value, numbers.Real)},
+        },
+    )
     while True:
         request = wire.receive(inward, names)
         if request is None:

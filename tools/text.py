@@ -9,8 +9,10 @@ from .notebooks import ROOT
 
 CAPTION = "**Figure.** "
 EXPLORABLE = "data-explorable="
-LOADS = ('<link rel="stylesheet" href="../explorables/style.css">\n'
-         '<script type="module" src="../explorables/start.js"></script>')
+LOADS = (
+    '<link rel="stylesheet" href="../explorables/style.css">\n'
+    '<script type="module" src="../explorables/start.js"></script>'
+)
 
 STILL = "A still picture. With scripts switched on, it answers to mouse, finger and keys."
 
@@ -24,8 +26,11 @@ def absolute_links(notebook):
     """Links between pages point to the published book: a relative one leads nowhere in Colab."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\]\((\w+)\.(?:ipynb|md)(#[\w-]+)?\)",
-                                 lambda link: f"]({site()}/book/{link[1]}.html{link[2] or ''})", cell.source)
+            cell.source = re.sub(
+                r"\]\((\w+)\.(?:ipynb|md)(#[\w-]+)?\)",
+                lambda link: f"]({site()}/book/{link[1]}.html{link[2] or ''})",
+                cell.source,
+            )
 
 
 def relative_links(notebook, names, up=""):
@@ -36,8 +41,9 @@ def relative_links(notebook, names, up=""):
     pattern = re.escape(site()) + r"/book/((?:\w+/)?\w+)\.html(#[\w-]+)?\)"
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = re.sub(pattern, lambda link: f"{up}{names.get(link[1], link[1] + '.md')}{link[2] or ''})",
-                                 cell.source)
+            cell.source = re.sub(
+                pattern, lambda link: f"{up}{names.get(link[1], link[1] + '.md')}{link[2] or ''})", cell.source
+            )
 
 
 def captions(notebook):
@@ -58,7 +64,9 @@ def explorables(notebook):
     for cell in cells:
         cell.source = re.sub(r"On the page of the book, (\w)", lambda start: start[1].upper(), cell.source)
         cell.source = re.sub(r"\s+A notebook has no(?:(?!\n\n).)*", "", cell.source, flags=re.DOTALL)
-        cell.source = re.sub(r'(<div [^>]*data-explorable="(\w+)"(?: data-mode="([\w-]+)")?>)(?=</div>)', with_still, cell.source)
+        cell.source = re.sub(
+            r'(<div [^>]*data-explorable="(\w+)"(?: data-mode="([\w-]+)")?>)(?=</div>)', with_still, cell.source
+        )
     if cells:
         notebook.cells.append(new_markdown_cell(LOADS, id="explorables"))
 
@@ -66,5 +74,7 @@ def explorables(notebook):
 def with_still(opening):
     """The opening tag of an explorable, followed by its still picture, which a browser loads only where scripts are off."""
     name = stills.name_of(opening[2], opening[3])
-    return (f'{opening[1]}<noscript><figure><img src="../explorables/stills/{name}.webp" alt="{stills.CAPTIONS[name]}">'
-            f"<figcaption>{STILL}</figcaption></figure></noscript>")
+    return (
+        f'{opening[1]}<noscript><figure><img src="../explorables/stills/{name}.webp" alt="{stills.CAPTIONS[name]}">'
+        f"<figcaption>{STILL}</figcaption></figure></noscript>"
+    )

@@ -50,4 +50,5 @@ def tell(notebook, cpu: float) -> None:
     """Write the class into the sentence of the first cell, "Runs in about ... on one core", where there is one."""
     if notebook.cells:
         notebook.cells[0].source = SENTENCE.sub(
-            lambda found: f"Runs in about {running_time(cpu, found[1])} on one core", notebook.cells[0].source)
+            lambda found: f"Runs in about {running_time(cpu, found[1])} on one core", notebook.cells[0].source
+        )

@@ -42,8 +42,11 @@ def files(root=ROOT):
     A file that git does not track, such as a student's notebook, is nobody's to change.
     """
     names = {os.fsdecode(name) for name in git(root, "ls-files", "-z").split(b"\0") if name}
-    contents = {Path(name): (root / name).read_bytes() for name in sorted(names)
-                if (root / name).is_file() and not (root / name).is_symlink()}
+    contents = {
+        Path(name): (root / name).read_bytes()
+        for name in sorted(names)
+        if (root / name).is_file() and not (root / name).is_symlink()
+    }
     return {path: content for path, content in contents.items() if b"\0" not in content}
 
 

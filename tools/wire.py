@@ -8,7 +8,7 @@ import struct
 import numpy as np
 
 PACKAGE = "unet_tutorial"
-LARGEST = 256 * 2 ** 20  # bytes of one message
+LARGEST = 256 * 2**20  # bytes of one message
 
 
 class Malformed(Exception):
@@ -60,7 +60,9 @@ def _encode(value, arrays):
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (tuple, list)):
-        return {type(value).__name__ if type(value) in (tuple, list) else "tuple": [_encode(one, arrays) for one in value]}
+        return {
+            type(value).__name__ if type(value) in (tuple, list) else "tuple": [_encode(one, arrays) for one in value]
+        }
     if isinstance(value, dict):
         return {"dict": [[str(key), _encode(one, arrays)] for key, one in value.items()]}
     if isinstance(value, np.ndarray):
@@ -78,7 +80,7 @@ def _encode(value, arrays):
 def _decode(value, arrays, names):
     if not isinstance(value, dict):
         return value
-    (kind, inner), = value.items()
+    ((kind, inner),) = value.items()
     if kind in ("tuple", "list"):
         return {"tuple": tuple, "list": list}[kind](_decode(one, arrays, names) for one in inner)
     if kind == "dict":

@@ -28,11 +28,14 @@ def find_file(name, source):
     """Path of a file in the reader's folder, or raise DataUnavailable; `source` tells where to get it."""
     folder = data_folder()
     if folder is None:
-        raise DataUnavailable(f"{name} is not here: get it from {source}, put it into a folder of your own, and set "
-                              f"{DATA_VARIABLE} to that folder")
+        raise DataUnavailable(
+            f"{name} is not here: get it from {source}, put it into a folder of your own, and set "
+            f"{DATA_VARIABLE} to that folder"
+        )
     if not (folder / name).is_file():
-        raise DataUnavailable(f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names: get it from {source} "
-                              "and put it there")
+        raise DataUnavailable(
+            f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names: get it from {source} and put it there"
+        )
     return folder / name
 
 
@@ -55,9 +58,11 @@ def find_archive(name, url, verify):
                 verify(fresh)
                 fresh.replace(path)
         except OSError as error:
-            raise DataUnavailable(f"{name} could not be downloaded from {url} ({type(error).__name__}): get it where "
-                                  f"there is internet, put it into {path.parent}, or into a folder of your own and set "
-                                  f"{DATA_VARIABLE} to that folder") from error
+            raise DataUnavailable(
+                f"{name} could not be downloaded from {url} ({type(error).__name__}): get it where "
+                f"there is internet, put it into {path.parent}, or into a folder of your own and set "
+                f"{DATA_VARIABLE} to that folder"
+            ) from error
         except ValueError as error:
             raise ValueError(f"the download of {url} was refused and removed; {error}") from error
     return path
@@ -76,8 +81,10 @@ def check_voxels(voxels, expected, name):
 
 def _compare(found, expected, name):
     if found != expected:
-        raise ValueError(f"{name}: sha256 is {found}, must be {expected}; these are not the original data: delete the "
-                         "file and get it again")
+        raise ValueError(
+            f"{name}: sha256 is {found}, must be {expected}; these are not the original data: delete the "
+            "file and get it again"
+        )
 
 
 def list_members(path):
@@ -123,16 +130,20 @@ def read_tiff(file, name, dimensions, types=(np.uint8,)):
         array = tifffile.imread(io.BytesIO(file) if isinstance(file, bytes) else os.path.expanduser(file))
     except Exception as error:  # a decoder meets anything in a damaged file
         if "imagecodecs" in str(error):
-            raise ValueError(f"{name}: is compressed in a way that tifffile cannot read alone ({error}); install "
-                             "imagecodecs, or save it without compression or with zlib") from error
+            raise ValueError(
+                f"{name}: is compressed in a way that tifffile cannot read alone ({error}); install "
+                "imagecodecs, or save it without compression or with zlib"
+            ) from error
         raise ValueError(f"{name}: not a complete TIFF file ({error})") from error
     found = array.ndim if isinstance(dimensions, int) else array.shape
     if found != dimensions or array.size == 0:
         wanted = f"have {dimensions} axes" if isinstance(dimensions, int) else f"be {dimensions}"
         raise ValueError(f"{name} of shape {array.shape}: must {wanted}; the file is truncated or another one")
     if array.dtype not in types:
-        raise ValueError(f"{name} of dtype {array.dtype}: must be {' or '.join(np.dtype(kind).name for kind in types)}"
-                         f"{_conversion(array, types)}")
+        raise ValueError(
+            f"{name} of dtype {array.dtype}: must be {' or '.join(np.dtype(kind).name for kind in types)}"
+            f"{_conversion(array, types)}"
+        )
     return array
 
 
@@ -143,6 +154,8 @@ def _conversion(array, types):
     if array.dtype.kind not in "biuf" or not (array == np.rint(array)).all() or array.min() < 0:
         return "; it holds values that are no whole numbers from 0 on: another file, or grey values to be scaled first"
     if array.max() > limit:
-        return (f"; its largest value is {array.max():.0f}: renumber ids 1, 2, ..., or scale grey values, and save "
-                f"them as {kind}")
+        return (
+            f"; its largest value is {array.max():.0f}: renumber ids 1, 2, ..., or scale grey values, and save "
+            f"them as {kind}"
+        )
     return f"; its values fit: save array.astype(np.{kind}) in its place"

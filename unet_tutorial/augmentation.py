@@ -78,8 +78,9 @@ def interpolate_field(vectors, shape):
         raise ValueError(f"vectors of shape {vectors.shape}: must be finite and (2, R, C) with R and C at least 2")
     if np.shape(shape) != (2,):
         raise ValueError(f"shape {shape!r}: must be (H, W); of a colour image give image.shape[:2]")
-    along_rows, along_columns = (_spline_matrix(as_size(size, "height or width"), nodes)
-                                 for size, nodes in zip(shape, vectors.shape[1:]))
+    along_rows, along_columns = (
+        _spline_matrix(as_size(size, "height or width"), nodes) for size, nodes in zip(shape, vectors.shape[1:])
+    )
     rows = np.einsum("ki,akl->ail", along_rows, vectors)  # a matrix product would wake threads that training needs
     return np.einsum("ail,lj->aij", rows.astype(np.float32), along_columns.astype(np.float32))
 
@@ -121,10 +122,15 @@ def warp(image, field, order=3):
     image, field = as_image(image) if order else np.asarray(image), np.asarray(field)
     if image.ndim not in (2, 3) or image.size == 0:
         raise ValueError(f"image of shape {image.shape}: must be (H, W) or (H, W, C) and hold a pixel")
-    if (field.shape != (2, *image.shape[:2]) or not np.issubdtype(field.dtype, np.floating)
-            or not np.isfinite(field).all()):
-        raise ValueError(f"field of shape {field.shape} and dtype {field.dtype} for an image of shape {image.shape}: "
-                         "must be finite, float and (2, H, W)")
+    if (
+        field.shape != (2, *image.shape[:2])
+        or not np.issubdtype(field.dtype, np.floating)
+        or not np.isfinite(field).all()
+    ):
+        raise ValueError(
+            f"field of shape {field.shape} and dtype {field.dtype} for an image of shape {image.shape}: "
+            "must be finite, float and (2, H, W)"
+        )
     channels = image.reshape(*image.shape[:2], -1)
     warped = np.empty_like(channels)
     for channel in range(channels.shape[2]):
@@ -268,21 +274,21 @@ def _sample(image, field, order):
     half = np.float32(0 if order else 0.5)
     output = np.empty_like(image)
     for top in range(0, height, STRIP):
-        down, across = field[:, top:top + STRIP]
+        down, across = field[:, top : top + STRIP]
         y = _mirrored(np.arange(top, top + len(down), dtype=np.float32)[:, None] + down, height) + half
         x = _mirrored(np.arange(width, dtype=np.float32) + across, width) + half
         row, column = y.astype(np.intp), x.astype(np.intp)
         first = row * stride + column
         if order == 0:
-            output[top:top + STRIP] = flat.take(first, mode="wrap")  # all are in range: this skips the check
+            output[top : top + STRIP] = flat.take(first, mode="wrap")  # all are in range: this skips the check
             continue
-        total = output[top:top + STRIP]
+        total = output[top : top + STRIP]
         total[:] = 0
         along_x = _tap_weights(x - np.floor(x), order)
         for i, weight_y in enumerate(_tap_weights(y - np.floor(y), order)):
             line = 0
             for j, weight_x in enumerate(along_x):
-                pixels = flat[i * stride + j:].take(first, mode="wrap")
+                pixels = flat[i * stride + j :].take(first, mode="wrap")
                 pixels *= weight_x
                 line += pixels
             line *= weight_y

@@ -13,10 +13,10 @@ from .model import unet_depth
 layers = keras.layers
 
 # Inches of the drawing, before it is scaled to its axes.
-ARM, MIDDLE, EDGE = 2.36, 1.25, 0.14     # width of the widest map, room between the two arms, edge of the drawing
-THIN, THICK = 0.16, 0.25                 # a box is THIN + THICK * sqrt(channels / most channels) thick
+ARM, MIDDLE, EDGE = 2.36, 1.25, 0.14  # width of the widest map, room between the two arms, edge of the drawing
+THIN, THICK = 0.16, 0.25  # a box is THIN + THICK * sqrt(channels / most channels) thick
 GAP, LEVEL_GAP, BAND = 0.15, 0.15, 0.09  # between two boxes, more between two levels, from boxes to a level's edge
-PAD, FONT = 0.06, 10                     # between a box and its text; size of the letters in points
+PAD, FONT = 0.06, 10  # between a box and its text; size of the letters in points
 
 
 @dataclass(eq=False)
@@ -121,10 +121,14 @@ def lay_out(boxes):
         box.kept_width = scale * _side(box.kept, box.level) if any(box.kept) else 0.0
         box.height = THIN + THICK * math.sqrt(box.shape[-1] / most)
     for box in boxes:
-        box.roomy = all(other.width > text_width(other.text) + PAD for other in boxes
-                        if (other.level, other.arm) == (box.level, box.arm))
-    centre = EDGE + max(box.width / 2 + (0 if box.roomy else PAD + text_width(box.text)) for box in boxes
-                        if box.arm != "middle")
+        box.roomy = all(
+            other.width > text_width(other.text) + PAD
+            for other in boxes
+            if (other.level, other.arm) == (box.level, box.arm)
+        )
+    centre = EDGE + max(
+        box.width / 2 + (0 if box.roomy else PAD + text_width(box.text)) for box in boxes if box.arm != "middle"
+    )
     width = 2 * centre + ARM + MIDDLE
     x = {"left": centre, "middle": width / 2, "right": width - centre}
     y, before = BAND, 1
@@ -151,8 +155,13 @@ def _node(tensor):
 
 
 def _kind(layer):
-    kinds = {layers.InputLayer: "input", layers.MaxPooling2D: "pool", layers.Conv2DTranspose: "up",
-             layers.Concatenate: "copy", layers.Dropout: "drop-out"}
+    kinds = {
+        layers.InputLayer: "input",
+        layers.MaxPooling2D: "pool",
+        layers.Conv2DTranspose: "up",
+        layers.Concatenate: "copy",
+        layers.Dropout: "drop-out",
+    }
     return kinds.get(type(layer)) or ("output" if layer.name == "output" else "conv")
 
 
@@ -172,4 +181,4 @@ def _crop_text(margins):
 
 def _side(shape, level):
     """The longer side; where both are open, a number that halves from level to level."""
-    return max((side for side in shape[:2] if side is not None), default=2.0 ** -level)
+    return max((side for side in shape[:2] if side is not None), default=2.0**-level)

@@ -40,8 +40,10 @@ def curves(histories, ax=None, xlabel="step", ylabel="loss", log=False, smooth=1
         raise ValueError("histories: empty; give at least one curve as name: values")
     smooth = as_size(smooth, "smooth")
     ax = ax or plt.subplots()[1]
-    looks = zip(itertools.cycle([COLOURS[name] for name in ("conv", "pool", "up", "output", "accent")]),
-                itertools.cycle(["-", "--", "-.", ":"]))
+    looks = zip(
+        itertools.cycle([COLOURS[name] for name in ("conv", "pool", "up", "output", "accent")]),
+        itertools.cycle(["-", "--", "-.", ":"]),
+    )
     ends = []
     for (name, values), (colour, dashes) in zip(histories.items(), looks):
         steps, values = _curve(name, values, smooth, log)
@@ -100,11 +102,13 @@ def _curve(name, values, smooth, log):
     values = np.asarray(values)
     steps = np.arange(1, values.size + 1) if steps is None else np.asarray(steps)
     if values.ndim != 1 or values.shape != steps.shape or len(values) < smooth:
-        raise ValueError(f"curve {name!r} of {values.shape} values at {steps.shape} steps: must be two equally long "
-                         f"lists of at least {smooth}")
+        raise ValueError(
+            f"curve {name!r} of {values.shape} values at {steps.shape} steps: must be two equally long "
+            f"lists of at least {smooth}"
+        )
     if not {steps.dtype.kind, values.dtype.kind} <= set("iuf"):
         raise ValueError(f"curve {name!r} of {values.dtype} at steps of {steps.dtype}: must be numbers")
-    steps, values = steps[smooth - 1:], sliding_window_view(values, smooth).mean(axis=-1)
+    steps, values = steps[smooth - 1 :], sliding_window_view(values, smooth).mean(axis=-1)
     if not np.isfinite(values).any():
         raise ValueError(f"curve {name!r}: holds no finite value")
     if log and np.nanmin(values) <= 0:
@@ -123,9 +127,16 @@ def _name_ends(ax, ends):
     places[late, 1] = _spread(places[late, 1], line)
     places[:, 0] = np.where(early, places[:, 0] + 0.01, 1.02)
     for place, (name, step, value, colour) in zip(places, ends):
-        ax.annotate(name, (step, value), place, textcoords="axes fraction", va="center", color=colour,
-                    annotation_clip=False, arrowprops=dict(arrowstyle="-", color=colour, linewidth=0.8, shrinkA=0,
-                                                           shrinkB=0))
+        ax.annotate(
+            name,
+            (step, value),
+            place,
+            textcoords="axes fraction",
+            va="center",
+            color=colour,
+            annotation_clip=False,
+            arrowprops=dict(arrowstyle="-", color=colour, linewidth=0.8, shrinkA=0, shrinkB=0),
+        )
     ax.set(xlim=limits[0], ylim=limits[1])
 
 

@@ -51,8 +51,13 @@ def as_size(value, name="size", minimum=1):
 
 def as_positive(value, name, zero=True):
     """Return `value` as a float, or raise ValueError unless it is finite and not negative (or zero)."""
-    if (isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real) or not np.isfinite(value)
-            or value < 0 or (value == 0 and not zero)):
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, numbers.Real)
+        or not np.isfinite(value)
+        or value < 0
+        or (value == 0 and not zero)
+    ):
         raise ValueError(f"{name} {value!r}: must be a finite number {'>= 0' if zero else '> 0'}")
     return float(value)
 
@@ -63,8 +68,9 @@ def as_array(values, name):
         return np.asarray(values)
     except ValueError:
         shapes = ", ".join(str(np.shape(one)) for one in values[:5])
-        raise ValueError(f"{name} of the shapes {shapes}: make no single array; give those of different sizes one at a "
-                         "time") from None
+        raise ValueError(
+            f"{name} of the shapes {shapes}: make no single array; give those of different sizes one at a time"
+        ) from None
 
 
 def as_slices(stack, name):
@@ -73,10 +79,12 @@ def as_slices(stack, name):
         return [as_array(one, f"{name}[{index}]") for index, one in enumerate(stack)]
     stack = np.asarray(stack)
     if stack.ndim != 3 or not len(stack):
-        cure = (f"; of one slice make a stack with {name}[np.newaxis]" if stack.ndim == 2
-                else shape_cure(stack.shape[1:]))
-        raise ValueError(f"{name} of shape {stack.shape}: must be (N, H, W) with at least one slice, or a list of "
-                         f"slices{cure}")
+        cure = (
+            f"; of one slice make a stack with {name}[np.newaxis]" if stack.ndim == 2 else shape_cure(stack.shape[1:])
+        )
+        raise ValueError(
+            f"{name} of shape {stack.shape}: must be (N, H, W) with at least one slice, or a list of slices{cure}"
+        )
     return list(stack)
 
 
@@ -96,12 +104,15 @@ def as_image(image, name="image", grey=False):
     if not np.issubdtype(image.dtype, np.floating):
         raise ValueError(f"{name} of dtype {image.dtype}: must be float in 0..1{_scaling(image)}")
     if image.ndim != 2 and (grey or image.ndim != 3):
-        raise ValueError(f"{name} of shape {image.shape}: must be {'(H, W)' if grey else '(H, W) or (H, W, C)'}"
-                         f"{shape_cure(image.shape, name)}")
+        raise ValueError(
+            f"{name} of shape {image.shape}: must be {'(H, W)' if grey else '(H, W) or (H, W, C)'}"
+            f"{shape_cure(image.shape, name)}"
+        )
     _refuse_empty(image, name)
     if not np.isfinite(image).all():
-        raise ValueError(f"{name}: holds {int((~np.isfinite(image)).sum())} values that are NaN or infinite; "
-                         "replace them before use")
+        raise ValueError(
+            f"{name}: holds {int((~np.isfinite(image)).sum())} values that are NaN or infinite; replace them before use"
+        )
     return image.astype(np.float32, copy=False)
 
 
@@ -129,8 +140,9 @@ def within_one(values, name, rule="must be in 0..1", cure=None):
     """
     low, high = values.min(), values.max()
     if low < -ROUNDING or high > 1 + ROUNDING:
-        raise ValueError(f"{name}: holds values from {spelled(low)} to {spelled(high)}; {rule}; "
-                         f"{cure or _rescaling(low, high)}")
+        raise ValueError(
+            f"{name}: holds values from {spelled(low)} to {spelled(high)}; {rule}; {cure or _rescaling(low, high)}"
+        )
     return values if low >= 0 and high <= 1 else values.clip(0, 1)
 
 
@@ -138,16 +150,23 @@ def as_label(label, name="label"):
     """Return an (H, W) uint8 label of 0 (membrane, background) and 1 (cell), or raise ValueError."""
     label = as_array(label, name)
     if label.dtype != bool and not np.issubdtype(label.dtype, np.integer):
-        raise ValueError(f"{name} of dtype {label.dtype}: must be integer with 0 = membrane or background, 1 = cell; "
-                         "of probabilities or grey values take those above a threshold, label > 0.5")
+        raise ValueError(
+            f"{name} of dtype {label.dtype}: must be integer with 0 = membrane or background, 1 = cell; "
+            "of probabilities or grey values take those above a threshold, label > 0.5"
+        )
     _refuse_other_axes(label, name)
     _refuse_empty(label, name)
     if label.min() < 0 or label.max() > 1:
         values = np.unique(label)
-        cure = ("turn a mask with grey edges into 0/1 with label > 127" if values[-1] == 255 and len(values) > 2
-                else "turn 0/255 or instance ids into 0/1 with label > 0")
-        raise ValueError(f"{name}: holds values {values[:5].tolist()}{f' to {values[-1]}' if len(values) > 5 else ''}; "
-                         f"only 0 and 1 are allowed ({cure})")
+        cure = (
+            "turn a mask with grey edges into 0/1 with label > 127"
+            if values[-1] == 255 and len(values) > 2
+            else "turn 0/255 or instance ids into 0/1 with label > 0"
+        )
+        raise ValueError(
+            f"{name}: holds values {values[:5].tolist()}{f' to {values[-1]}' if len(values) > 5 else ''}; "
+            f"only 0 and 1 are allowed ({cure})"
+        )
     return label.astype(np.uint8, copy=False)
 
 
@@ -159,8 +178,11 @@ def as_cells(cells, name="cells"):
     """
     cells = as_array(cells, name)
     if not np.issubdtype(cells.dtype, np.integer):
-        cure = (f"number the cells of a mask with scipy.ndimage.label({name})[0]" if cells.dtype == bool else
-                f"if they are whole numbers, {name}.astype(np.int32)")
+        cure = (
+            f"number the cells of a mask with scipy.ndimage.label({name})[0]"
+            if cells.dtype == bool
+            else f"if they are whole numbers, {name}.astype(np.int32)"
+        )
         raise ValueError(f"{name} of dtype {cells.dtype}: must be integer instance ids, 0 = background; {cure}")
     _refuse_other_axes(cells, name)
     _refuse_empty(cells, name)
@@ -174,15 +196,20 @@ def as_cells(cells, name="cells"):
 def one_id_for_all(cells):
     """Whether a map holds the id 1, or 255, alone, on pieces that touch nowhere: probably a label in place of ids."""
     largest = cells.max()
-    return (largest in (1, 255) and bool(((cells == 0) | (cells == largest)).all())
-            and ndimage.label(cells > 0, np.ones((3, 3)))[1] > 1)
+    return (
+        largest in (1, 255)
+        and bool(((cells == 0) | (cells == largest)).all())
+        and ndimage.label(cells > 0, np.ones((3, 3)))[1] > 1
+    )
 
 
 def same_shape(first, second, names=("image", "label")):
     """Raise ValueError unless both arrays have the same height and width."""
     if first.shape[:2] != second.shape[:2]:
-        raise ValueError(f"{names[0]} of shape {first.shape} and {names[1]} of shape {second.shape}: "
-                         "heights and widths must be equal")
+        raise ValueError(
+            f"{names[0]} of shape {first.shape} and {names[1]} of shape {second.shape}: "
+            "heights and widths must be equal"
+        )
 
 
 def shape_cure(shape, name="image", mask=False):
@@ -198,8 +225,10 @@ def shape_cure(shape, name="image", mask=False):
             wanted = "ids or labels are" if mask else "grey is"
             return f"; {kind} where {wanted} expected: take one channel, {name}[..., 0]"
         without = " of the first three, without alpha" if channels == 4 else ""
-        return (f"; {kind} where grey is expected: take one channel or the mean over channels{without}, "
-                f"{name}[..., :3].mean(axis=-1)")
+        return (
+            f"; {kind} where grey is expected: take one channel or the mean over channels{without}, "
+            f"{name}[..., :3].mean(axis=-1)"
+        )
     if channels == 1:
         return f"; take one channel, {name}[..., 0]"
     if first in (1, 2, 3, 4):
@@ -220,10 +249,14 @@ def _scaling(image):
         return "; divide uint8 grey values by 255"
     largest = f" (the largest here is {int(image.max())})" if image.size else ""
     if dtype == np.uint16:
-        return ("; divide uint16 grey values by 65535, or by the largest value that the camera gives, 4095 for 12 bits"
-                + largest)
-    return (f"; divide {dtype} grey values by the largest value that the camera gives, 255 for 8 bits, 4095 for 12, "
-            f"65535 for 16{largest}")
+        return (
+            "; divide uint16 grey values by 65535, or by the largest value that the camera gives, 4095 for 12 bits"
+            + largest
+        )
+    return (
+        f"; divide {dtype} grey values by the largest value that the camera gives, 255 for 8 bits, 4095 for 12, "
+        f"65535 for 16{largest}"
+    )
 
 
 def _rescaling(low, high):
@@ -231,8 +264,10 @@ def _rescaling(low, high):
     if low >= -0.25 and high <= 1.25:
         return "where interpolation or noise went too far, np.clip(image, 0, 1)"
     if low < 0:
-        return ("turn -1..1 into 0..1 with (image + 1) / 2; where mean 0 and standard deviation 1 were made, leave "
-                "that step out")
+        return (
+            "turn -1..1 into 0..1 with (image + 1) / 2; where mean 0 and standard deviation 1 were made, leave "
+            "that step out"
+        )
     for bits, largest in DEPTHS:
         if high <= largest * (1 + ROUNDING):
             return f"divide {bits}-bit grey values by {largest}"
@@ -255,8 +290,10 @@ def _warn_of_grey_edges(cells, name):
     present = sizes > 0
     median = np.median(sizes[present])
     if median < SMALL or np.median(kept[present] / sizes[present]) < 0.5:
-        warn(f"{name}: holds {present.sum()} uint8 values up to 255 with a median of {median:g} px each, probably a "
-             f"mask with grey edges and not instance ids; number its cells with scipy.ndimage.label({name} > 127)[0]")
+        warn(
+            f"{name}: holds {present.sum()} uint8 values up to 255 with a median of {median:g} px each, probably a "
+            f"mask with grey edges and not instance ids; number its cells with scipy.ndimage.label({name} > 127)[0]"
+        )
 
 
 def _refuse_other_axes(array, name):

@@ -76,8 +76,16 @@ def local_workers(count, steps=10, filters=8, depth=3, tile=140, batch_size=1, e
     TimeoutError
         The limit has passed.
     """
-    job = {name: as_size(value, name) for name, value in (("steps", steps), ("filters", filters), ("depth", depth),
-                                                          ("tile", tile), ("batch_size", batch_size))}
+    job = {
+        name: as_size(value, name)
+        for name, value in (
+            ("steps", steps),
+            ("filters", filters),
+            ("depth", depth),
+            ("tile", tile),
+            ("batch_size", batch_size),
+        )
+    }
     count, limit = as_size(count, "count"), as_positive(limit, "limit", zero=False)
     geometry.output_size(job["tile"], job["depth"])
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
@@ -89,8 +97,13 @@ def local_workers(count, steps=10, filters=8, depth=3, tile=140, batch_size=1, e
         processes = []
         for core, setting, (report, words) in zip(cores, settings, files):
             with open(report, "w") as output, open(words, "w") as errors:
-                process = subprocess.Popen([*COMMAND, json.dumps(job)], env=common | setting, stdout=output,
-                                           stderr=errors, stdin=subprocess.DEVNULL)
+                process = subprocess.Popen(
+                    [*COMMAND, json.dumps(job)],
+                    env=common | setting,
+                    stdout=output,
+                    stderr=errors,
+                    stdin=subprocess.DEVNULL,
+                )
             running.callback(process.wait)
             running.callback(process.kill)
             if core is not None:
@@ -98,9 +111,13 @@ def local_workers(count, steps=10, filters=8, depth=3, tile=140, batch_size=1, e
             processes.append(process)
         _wait(processes, [words for _, words in files], limit)
         reports = [json.loads(report.read_text()) for report, _ in files]
-    return Measurement(tuple(float(np.median(report["seconds"])) for report in reports),
-                       tuple(report["losses"] for report in reports), cores,
-                       tuple(report["digest"] for report in reports), 4 * reports[0]["weights"])
+    return Measurement(
+        tuple(float(np.median(report["seconds"])) for report in reports),
+        tuple(report["losses"] for report in reports),
+        cores,
+        tuple(report["digest"] for report in reports),
+        4 * reports[0]["weights"],
+    )
 
 
 def _cluster(count):
@@ -108,8 +125,10 @@ def _cluster(count):
     with contextlib.ExitStack() as held:  # all at once, so that none is given twice
         servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         workers = [f"127.0.0.1:{server.getsockname()[1]}" for server in servers]
-    return [{"TF_CONFIG": json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})}
-            for index in range(count)]
+    return [
+        {"TF_CONFIG": json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})}
+        for index in range(count)
+    ]
 
 
 def _wait(processes, words, limit):
@@ -120,8 +139,10 @@ def _wait(processes, words, limit):
                 last = "\n".join(words[index].read_text(errors="replace").splitlines()[-5:])
                 raise RuntimeError(f"worker {index} died with code {state}; its last lines:\n{last}")
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{states.count(None)} of {len(states)} workers have not ended after limit {limit:g} s: "
-                               "raise it, or take fewer steps or a smaller tile")
+            raise TimeoutError(
+                f"{states.count(None)} of {len(states)} workers have not ended after limit {limit:g} s: "
+                "raise it, or take fewer steps or a smaller tile"
+            )
         time.sleep(0.05)
 
 
@@ -134,12 +155,26 @@ def work(steps, filters, depth, tile, batch_size):
         optimizer = training.paper_optimizer()
     times = []
     batches = noise(model, batch_size * strategies.replicas(strategy))
-    history = training.train(model, batches, WARM_UP + steps, optimizer, strategy=strategy, progress=False,
-                             stop=lambda _: times.append(time.perf_counter()))  # called before each step
+    history = training.train(
+        model,
+        batches,
+        WARM_UP + steps,
+        optimizer,
+        strategy=strategy,
+        progress=False,
+        stop=lambda _: times.append(time.perf_counter()),
+    )  # called before each step
     times.append(time.perf_counter())
-    print(json.dumps({"seconds": np.diff(times)[WARM_UP:].tolist(), "losses": history.losses,
-                      "weights": model.count_params(),
-                      "digest": pretrained.digest({weight.path: np.asarray(weight) for weight in model.weights})}))
+    print(
+        json.dumps(
+            {
+                "seconds": np.diff(times)[WARM_UP:].tolist(),
+                "losses": history.losses,
+                "weights": model.count_params(),
+                "digest": pretrained.digest({weight.path: np.asarray(weight) for weight in model.weights}),
+            }
+        )
+    )
 
 
 def noise(model, batch_size):

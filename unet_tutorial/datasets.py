@@ -15,9 +15,22 @@ from .phase_contrast import synthetic_cells
 from .specimen import STACK, em_slice, synthetic_em
 from .texture import as_grey
 
-__all__ = ["synthetic_em", "synthetic_cells", "load_isbi2012", "load_cell_tracking", "load_phase_contrast", "specimen",
-           "describe", "Specimen", "Isbi2012", "AnnotatedCells", "PhaseContrast", "DataUnavailable", "TRAIN_SLICES",
-           "HELD_OUT_SLICES"]
+__all__ = [
+    "synthetic_em",
+    "synthetic_cells",
+    "load_isbi2012",
+    "load_cell_tracking",
+    "load_phase_contrast",
+    "specimen",
+    "describe",
+    "Specimen",
+    "Isbi2012",
+    "AnnotatedCells",
+    "PhaseContrast",
+    "DataUnavailable",
+    "TRAIN_SLICES",
+    "HELD_OUT_SLICES",
+]
 
 SPECIMEN_VARIABLE = "UNET_TUTORIAL_SPECIMEN"
 HELD_OUT_SLICES = (6, 7, 8, 21, 22, 23)
@@ -135,8 +148,11 @@ def specimen(slices=None):
     try:
         stack = load_isbi2012()
     except DataUnavailable:
-        return _synthetic(slices, f"The real slices are not available here ({ISBI_ARCHIVE} is neither in the folder "
-                                  f"that {archives.DATA_VARIABLE} names nor to be downloaded), so these are synthetic.")
+        return _synthetic(
+            slices,
+            f"The real slices are not available here ({ISBI_ARCHIVE} is neither in the folder "
+            f"that {archives.DATA_VARIABLE} names nor to be downloaded), so these are synthetic.",
+        )
     labels = stack.labels[list(slices)]
     cells = np.stack([ndimage.label(label, output=np.int32)[0] for label in labels])
     return Specimen(name, stack.images[list(slices)], labels, cells, slices)
@@ -241,8 +257,10 @@ def load_cell_tracking(name):
         raise ValueError(f"{path}: holds no {name}/01_GT/SEG/man_seg000.tif or the like; it is another archive")
     images, cells = [], []
     for sequence, number in frames:
-        for arrays, member, types in ((images, f"{sequence}/t{number}.tif", (np.uint8,)),
-                                      (cells, f"{sequence}_GT/SEG/man_seg{number}.tif", (np.uint8, np.uint16))):
+        for arrays, member, types in (
+            (images, f"{sequence}/t{number}.tif", (np.uint8,)),
+            (cells, f"{sequence}_GT/SEG/man_seg{number}.tif", (np.uint8, np.uint16)),
+        ):
             data = archives.read_member(path, f"{name}/{member}")
             arrays.append(archives.read_tiff(data, f"{path}: {member}", images[0].shape if images else 2, types))
     return _annotated(name, np.stack(images), np.stack(cells), [f"{sequence}/t{number}" for sequence, number in frames])
@@ -271,8 +289,9 @@ def load_phase_contrast():
     """
     parts = []
     for part in ("train", "val"):
-        volume, labels = (archives.find_file(f"{part}-{kind}.tif", PHASE_CONTRAST_SOURCE)
-                          for kind in ("volume", "labels"))
+        volume, labels = (
+            archives.find_file(f"{part}-{kind}.tif", PHASE_CONTRAST_SOURCE) for kind in ("volume", "labels")
+        )
         images = archives.read_tiff(volume, str(volume), 3)
         cells = archives.read_tiff(labels, str(labels), images.shape, (np.uint8, np.uint16))
         parts.append(_annotated(f"phase contrast, {part}", images, cells, map(str, range(len(images)))))

@@ -15,10 +15,10 @@ from .checks import as_label, same_shape
 from .overlays import as_grey, paint_cells
 from .style import COLOURS, WIDTH, save_figure, tint
 
-LINE = 0.2                                  # height of a line of text, in inches of the drawing
+LINE = 0.2  # height of a line of text, in inches of the drawing
 SHAFT = {"pool": 0.08, "up": 0.08, "copy": 0.06}  # widths of the arrows' shafts and heads
 HEAD = {"pool": 0.2, "up": 0.2, "copy": 0.18}
-QUIET, GROUND = "#5B616C", "#F3F4F7"        # secondary text; behind a level
+QUIET, GROUND = "#5B616C", "#F3F4F7"  # secondary text; behind a level
 
 
 class Drawing(NamedTuple):
@@ -130,8 +130,18 @@ def cover(image, segmentation, model, title="U-Net", subtitle="", path=None):
         to_figure = drawing.ax.transData + fig.transFigure.inverted()
         x, y = to_figure.transform((box.x + end * box.width / 2, box.y))
         ends = ((start, y), (x, y))[::-end]
-        fig.add_artist(FancyArrowPatch(*ends, transform=fig.transFigure, arrowstyle="simple", mutation_scale=28,
-                                       facecolor=COLOURS["accent"], edgecolor=COLOURS["paper"], shrinkA=0, shrinkB=2))
+        fig.add_artist(
+            FancyArrowPatch(
+                *ends,
+                transform=fig.transFigure,
+                arrowstyle="simple",
+                mutation_scale=28,
+                facecolor=COLOURS["accent"],
+                edgecolor=COLOURS["paper"],
+                shrinkA=0,
+                shrinkB=2,
+            )
+        )
     for y, text, size, weight in ((0.9, title, 36, "bold"), (0.815, subtitle, 13, "normal")):
         fits = 2.8 * FONT / text_width(text) if text else size
         fig.text(0.5, y, text, fontsize=min(size, fits), fontweight=weight, ha="center", va="center")
@@ -145,7 +155,7 @@ def _middle(picture, shape):
     height, width = picture.shape[:2]
     rows, columns = min(height, round(width / shape)), min(width, round(height * shape))
     top, left = (height - rows) // 2, (width - columns) // 2
-    return picture[top:top + rows, left:left + columns]
+    return picture[top : top + rows, left : left + columns]
 
 
 class _Pen:
@@ -157,17 +167,36 @@ class _Pen:
         self.scale = ax.get_window_extent().width / ax.figure.dpi / width
 
     def text(self, x, y, text, ha="left", **options):
-        self.ax.text(x, y, text, ha=ha, va="center", fontsize=FONT * self.scale, fontfamily="DejaVu Sans",
-                     **{"color": COLOURS["ink"], **options})
+        self.ax.text(
+            x,
+            y,
+            text,
+            ha=ha,
+            va="center",
+            fontsize=FONT * self.scale,
+            fontfamily="DejaVu Sans",
+            **{"color": COLOURS["ink"], **options},
+        )
 
     def box(self, x, y, width, height, line=0.8, **options):
-        self.ax.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, linewidth=line * self.scale,
-                                    **options))
+        self.ax.add_patch(
+            Rectangle((x - width / 2, y - height / 2), width, height, linewidth=line * self.scale, **options)
+        )
 
     def arrow(self, kind, start, end):
-        self.ax.add_patch(FancyArrow(*start, end[0] - start[0], end[1] - start[1], width=SHAFT.get(kind, 0.04),
-                                     head_width=HEAD.get(kind, 0.14), head_length=0.1, length_includes_head=True,
-                                     facecolor=COLOURS[kind], linewidth=0))
+        self.ax.add_patch(
+            FancyArrow(
+                *start,
+                end[0] - start[0],
+                end[1] - start[1],
+                width=SHAFT.get(kind, 0.04),
+                head_width=HEAD.get(kind, 0.14),
+                head_length=0.1,
+                length_includes_head=True,
+                facecolor=COLOURS[kind],
+                linewidth=0,
+            )
+        )
 
     def face(self, kind):
         return COLOURS["paper"] if kind == "input" else tint(COLOURS[kind], self.strength)
@@ -193,10 +222,25 @@ def _paint_box(pen, box):
         pen.box(box.x, y + height / 2, box.width, height, line=0, facecolor=pen.face(kind))
         y += height
     if box.kept_width:
-        pen.box(box.x, box.y, box.kept_width, box.height, line=1.2, facecolor=pen.face("copy"),
-                edgecolor=COLOURS["copy"], linestyle="--")
-    pen.box(box.x, box.y, box.width, box.height, facecolor="none", hatch="...." if box.drop_out else None,
-            edgecolor=COLOURS["ink" if box.kind == "input" else box.kind])
+        pen.box(
+            box.x,
+            box.y,
+            box.kept_width,
+            box.height,
+            line=1.2,
+            facecolor=pen.face("copy"),
+            edgecolor=COLOURS["copy"],
+            linestyle="--",
+        )
+    pen.box(
+        box.x,
+        box.y,
+        box.width,
+        box.height,
+        facecolor="none",
+        hatch="...." if box.drop_out else None,
+        edgecolor=COLOURS["ink" if box.kind == "input" else box.kind],
+    )
 
 
 def _print_numbers(pen, boxes, arrows):
@@ -218,8 +262,13 @@ def _print_numbers(pen, boxes, arrows):
 
 def _key_entries(boxes, arrows):
     """Kind and text of each line of the key, with the number of layers of that kind."""
-    names = {"conv": "convolution", "pool": "max-pooling", "up": "up-convolution", "output": "convolution",
-             "copy": "copy and crop" if any(box.kept for box in boxes) else "copy"}
+    names = {
+        "conv": "convolution",
+        "pool": "max-pooling",
+        "up": "up-convolution",
+        "output": "convolution",
+        "copy": "copy and crop" if any(box.kept for box in boxes) else "copy",
+    }
     entries = []
     for kind, count in Counter(arrow.kind for arrow in arrows).items():
         layer = next(arrow.layer for arrow in arrows if arrow.kind == kind)
@@ -242,8 +291,11 @@ def _notes(boxes, arrows, model):
         reading = "height × width × channels, ? is a side left open"
     crops = [f"{arrow.text}: {arrow.text[5:]} pixels off each side" for arrow in arrows if arrow.text]
     convolutions = sum(arrow.kind in ("conv", "up", "output") for arrow in arrows)
-    return [f"{boxes[0].text}: {reading}", *crops[-1:],
-            f"{convolutions} convolutional layers, {model.count_params():,} parameters"]
+    return [
+        f"{boxes[0].text}: {reading}",
+        *crops[-1:],
+        f"{convolutions} convolutional layers, {model.count_params():,} parameters",
+    ]
 
 
 def _paint_key(pen, entries, notes, width, height):

@@ -49,12 +49,18 @@ def score_tissue(probabilities, labels, names, thresholds=LEVELS):
     _same_number(probabilities, labels, names)
     _check_polarity(probabilities, labels, thresholds)
     with trusted():
-        slices = {str(name): _named(name, _tissue, probability, label, thresholds)
-                  for name, probability, label in zip(names, probabilities, labels)}
-        mean = {score: np.mean([one[score] for one in slices.values()], axis=0).tolist()
-                for score in next(iter(slices.values()))}
-        pooled = {metric.__name__: [metric(probabilities, labels, theta) for theta in thresholds]
-                  for metric in (metrics.pixel_error, metrics.rand_error)}
+        slices = {
+            str(name): _named(name, _tissue, probability, label, thresholds)
+            for name, probability, label in zip(names, probabilities, labels)
+        }
+        mean = {
+            score: np.mean([one[score] for one in slices.values()], axis=0).tolist()
+            for score in next(iter(slices.values()))
+        }
+        pooled = {
+            metric.__name__: [metric(probabilities, labels, theta) for theta in thresholds]
+            for metric in (metrics.pixel_error, metrics.rand_error)
+        }
     return _rounded({"thresholds": list(thresholds), "slices": slices, "all": mean | pooled})
 
 
@@ -97,8 +103,10 @@ def score_cells(probabilities, cells, names, thresholds=LEVELS):
         raise ValueError(f"cells of {', '.join(map(str, names))}: no frame holds a cell; SEG is a mean over true cells")
     _check_polarity(probabilities, [ids > 0 for ids in cells], thresholds)
     with trusted():
-        frames = {str(name): _named(name, _frames, [probability], [ids], thresholds)
-                  for name, probability, ids in zip(names, probabilities, cells)}
+        frames = {
+            str(name): _named(name, _frames, [probability], [ids], thresholds)
+            for name, probability, ids in zip(names, probabilities, cells)
+        }
         together = _frames(probabilities, cells, thresholds)
     return _rounded({"thresholds": list(thresholds), "slices": frames, "all": together})
 
@@ -124,11 +132,17 @@ def _tissue_at(probability, label, theta):
     found = metrics.segments(probability, theta)
     thinned = (metrics.thin_borders(found) > 0).astype(np.uint8)
     plain, thin = metrics.rand_scores(probability, label, theta), metrics.rand_scores(thinned, label)
-    return {"pixel_error": metrics.pixel_error(probability, label, theta), "rand_error": 1 - plain.f,
-            "warping_error": metrics.warping_error(probability, label, theta),
-            "v_rand": plain.f, "v_info": metrics.v_info(probability, label, theta),
-            "v_rand_thinned": thin.f, "v_rand_thinned_split": thin.split, "v_rand_thinned_merge": thin.merge,
-            "v_info_thinned": metrics.v_info(thinned, label)}
+    return {
+        "pixel_error": metrics.pixel_error(probability, label, theta),
+        "rand_error": 1 - plain.f,
+        "warping_error": metrics.warping_error(probability, label, theta),
+        "v_rand": plain.f,
+        "v_info": metrics.v_info(probability, label, theta),
+        "v_rand_thinned": thin.f,
+        "v_rand_thinned_split": thin.split,
+        "v_rand_thinned_merge": thin.merge,
+        "v_info_thinned": metrics.v_info(thinned, label),
+    }
 
 
 def _frames(probabilities, cells, thresholds):
@@ -137,9 +151,11 @@ def _frames(probabilities, cells, thresholds):
 
 def _frames_at(probabilities, cells, theta):
     found = [metrics.segments(probability, theta) for probability in probabilities]
-    return {"seg": metrics.seg_score(found, cells) if any(ids.any() for ids in cells) else None,
-            "iou": metrics.iou(probabilities, [ids > 0 for ids in cells], theta),
-            "merged_cells": metrics.merged_cells(found, cells)}
+    return {
+        "seg": metrics.seg_score(found, cells) if any(ids.any() for ids in cells) else None,
+        "iou": metrics.iou(probabilities, [ids > 0 for ids in cells], theta),
+        "merged_cells": metrics.merged_cells(found, cells),
+    }
 
 
 def _join(rows):
@@ -169,5 +185,7 @@ def _check_polarity(probabilities, labels, thresholds):
 
 def _same_number(probabilities, truths, names):
     if not len(probabilities) == len(truths) == len(names):
-        raise ValueError(f"{len(probabilities)} predictions and {len(names)} names, {len(truths)} slices of truth: one "
-                         "of each for each slice")
+        raise ValueError(
+            f"{len(probabilities)} predictions and {len(names)} names, {len(truths)} slices of truth: one "
+            "of each for each slice"
+        )

@@ -26,14 +26,17 @@ BINS = np.linspace(0, 1, 11)
 
 def views(model) -> dict:
     """Ways to predict an image: name to a function from (H, W) grey values to (H, W) probabilities of cell."""
+
     def eight(image):
         turned = predict_rotated(model, image, angles=QUARTERS)
         return (turned + predict_rotated(model, image[:, ::-1], angles=QUARTERS)[:, ::-1])[..., 1] / 2
 
-    return {"one view": lambda image: predict_tiled(model, image)[..., 1],
-            "four flips": lambda image: predict_flipped(model, image)[..., 1],
-            "eight flips and turns": eight,
-            "seven turns": lambda image: predict_rotated(model, image)[..., 1]}
+    return {
+        "one view": lambda image: predict_tiled(model, image)[..., 1],
+        "four flips": lambda image: predict_flipped(model, image)[..., 1],
+        "eight flips and turns": eight,
+        "seven turns": lambda image: predict_rotated(model, image)[..., 1],
+    }
 
 
 def widened(label: np.ndarray, margin: int) -> np.ndarray:
@@ -66,8 +69,10 @@ def signed_distance(label: np.ndarray) -> np.ndarray:
 
 def width_table(labels: np.ndarray) -> dict:
     """Scores of true labels whose membranes are too thin or too wide: they hold no other fault."""
-    changed = {"thinned to 1 px": [thinnest(label) for label in labels],
-               **{f"{margin} px wider": [widened(label, margin) for label in labels] for margin in (1, 2, 3)}}
+    changed = {
+        "thinned to 1 px": [thinnest(label) for label in labels],
+        **{f"{margin} px wider": [widened(label, margin) for label in labels] for margin in (1, 2, 3)},
+    }
     return {name: _scores(np.stack(stack).astype(np.float32), labels, 0.5) for name, stack in changed.items()}
 
 
@@ -81,30 +86,44 @@ def errors_by_distance(maps: np.ndarray, labels: np.ndarray, threshold: float) -
     """Share of wrong pixels at each distance of `DISTANCES`; the first and the last stand for all beyond them too."""
     distance = np.stack([signed_distance(label) for label in labels]).clip(DISTANCES[0], DISTANCES[-1])
     wrong = (maps > threshold) != (labels > 0)
-    there, faults = (np.array([np.count_nonzero((distance == one) & part) for one in DISTANCES]) for part in (True, wrong))
-    return {"threshold": threshold, "distances": list(DISTANCES), "wrong": (faults / np.maximum(there, 1)).tolist(),
-            "share of all wrong": (faults / max(faults.sum(), 1)).tolist()}
+    there, faults = (
+        np.array([np.count_nonzero((distance == one) & part) for one in DISTANCES]) for part in (True, wrong)
+    )
+    return {
+        "threshold": threshold,
+        "distances": list(DISTANCES),
+        "wrong": (faults / np.maximum(there, 1)).tolist(),
+        "share of all wrong": (faults / max(faults.sum(), 1)).tolist(),
+    }
 
 
 def calibration(maps: np.ndarray, labels: np.ndarray) -> dict:
     """In each bin of predicted probability: its mean, the share of pixels that are cell, and how many pixels there are."""
     place = np.clip(np.digitize(maps, BINS) - 1, 0, len(BINS) - 2)
     counts = np.bincount(place.ravel(), minlength=len(BINS) - 1)
-    predicted, true = (np.bincount(place.ravel(), values.ravel().astype(float), len(BINS) - 1) / np.maximum(counts, 1)
-                       for values in (maps, labels))
+    predicted, true = (
+        np.bincount(place.ravel(), values.ravel().astype(float), len(BINS) - 1) / np.maximum(counts, 1)
+        for values in (maps, labels)
+    )
     return {"predicted": predicted.tolist(), "observed": true.tolist(), "pixels": counts.tolist()}
 
 
 def phase(model, images: np.ndarray, labels: np.ndarray, tile: int = 284, out: int = 196, unit: int = 8) -> dict:
     """What tiles edge to edge, out of phase, change against tiles in phase: decisions at 0.5, and scores."""
-    right, wrong = (np.stack([predict_tiled(model, image, tile=tile, stride=stride)[..., 1] for image in images])
-                    for stride in (out // unit * unit, out))
+    right, wrong = (
+        np.stack([predict_tiled(model, image, tile=tile, stride=stride)[..., 1] for image in images])
+        for stride in (out // unit * unit, out)
+    )
     best = max((metrics.v_rand(right, labels, theta, thin=True), theta) for theta in evaluation.LEVELS)[1]
-    return {"tile": tile, "strides": [out // unit * unit, out],
-            "largest difference": float(np.abs(right - wrong).max()),
-            "decisions changed": float(((right > best) != (wrong > best)).mean()), "threshold": best,
-            "v_rand_thinned": [metrics.v_rand(maps, labels, best, thin=True) for maps in (right, wrong)],
-            "rand_error": [metrics.rand_error(maps, labels, best) for maps in (right, wrong)]}
+    return {
+        "tile": tile,
+        "strides": [out // unit * unit, out],
+        "largest difference": float(np.abs(right - wrong).max()),
+        "decisions changed": float(((right > best) != (wrong > best)).mean()),
+        "threshold": best,
+        "v_rand_thinned": [metrics.v_rand(maps, labels, best, thin=True) for maps in (right, wrong)],
+        "rand_error": [metrics.rand_error(maps, labels, best) for maps in (right, wrong)],
+    }
 
 
 def touching_table(cells: np.ndarray) -> dict:
@@ -113,10 +132,14 @@ def touching_table(cells: np.ndarray) -> dict:
     opened = np.stack([losses.separate_touching(ids) > 0 for ids in cells])
     whole["borders opened"] = opened
     for margin in (2, 3):
-        whole[f"opened, {margin} px wider"] = np.stack([ndimage.binary_dilation(mask, iterations=margin) for mask in opened])
+        whole[f"opened, {margin} px wider"] = np.stack(
+            [ndimage.binary_dilation(mask, iterations=margin) for mask in opened]
+        )
     found = {name: np.stack([metrics.segments(mask) for mask in masks]) for name, masks in whole.items()}
-    return {name: {"seg": metrics.seg_score(ids, cells), "merged_cells": int(metrics.merged_cells(ids, cells))}
-            for name, ids in found.items()}
+    return {
+        name: {"seg": metrics.seg_score(ids, cells), "merged_cells": int(metrics.merged_cells(ids, cells))}
+        for name, ids in found.items()
+    }
 
 
 def frame_facts(cells: np.ndarray) -> dict:
@@ -126,7 +149,9 @@ def frame_facts(cells: np.ndarray) -> dict:
         opened = losses.separate_touching(ids)
         depth = ndimage.distance_transform_edt(np.pad(opened, 1))[1:-1, 1:-1]
         present = np.unique(opened[opened > 0])
-        widths.append(float(np.median(4 * ndimage.mean(depth, opened, present) - 2)))  # a long band has the mean w / 4 + 1 / 2
+        widths.append(
+            float(np.median(4 * ndimage.mean(depth, opened, present) - 2))
+        )  # a long band has the mean w / 4 + 1 / 2
         shares.append(float((losses.border_weight_map(opened)[opened == 0] > 1).mean()))
     return {"median width of a cell": widths, "background with a border term above 1": shares}
 
@@ -143,11 +168,14 @@ def tile_balance(cells: np.ndarray, side: int = 196, draws: int = 20_000) -> dic
     weights = []
     for _ in range(draws):
         frame, top, left = rng.integers(count), rng.integers(height - side + 1), rng.integers(width - side + 1)
-        inside = (cells[frame, top:top + side, left:left + side] > 0).mean()
+        inside = (cells[frame, top : top + side, left : left + side] > 0).mean()
         if 0 < inside < 1:
             weights.append(1 / (2 * inside))
-    return {"all frames": float(1 / (2 * (cells > 0).mean())), "side": side,
-            "tiles": {f"{share:g}": float(np.quantile(weights, share)) for share in (0.5, 0.95, 0.99, 1)}}
+    return {
+        "all frames": float(1 / (2 * (cells > 0).mean())),
+        "side": side,
+        "tiles": {f"{share:g}": float(np.quantile(weights, share)) for share in (0.5, 0.95, 0.99, 1)},
+    }
 
 
 def examine(model, stack, frames) -> dict:
@@ -169,23 +197,37 @@ def examine(model, stack, frames) -> dict:
     """
     held_out = [*QUIET, *NOISY]
     labels, parts = stack.labels[held_out], {"held_out": held_out, "chosen_on": [*VALIDATION]}
-    findings, maps = {"weights": pretrained.digest(dict(zip((weight.path for weight in model.weights), model.get_weights())))}, {}
+    findings, maps = (
+        {"weights": pretrained.digest(dict(zip((weight.path for weight in model.weights), model.get_weights())))},
+        {},
+    )
     scored = findings["views"] = {}
     for name, view in views(model).items():
-        predicted = {part: np.stack([view(stack.images[number]) for number in numbers]) for part, numbers in parts.items()}
-        scored[name] = {part: evaluation.score_tissue(predicted[part], stack.labels[numbers], numbers)
-                        for part, numbers in parts.items()}
+        predicted = {
+            part: np.stack([view(stack.images[number]) for number in numbers]) for part, numbers in parts.items()
+        }
+        scored[name] = {
+            part: evaluation.score_tissue(predicted[part], stack.labels[numbers], numbers)
+            for part, numbers in parts.items()
+        }
         for one in scored[name].values():
             del one["slices"]
         maps[name] = predicted["held_out"]
         print(f"{name}: V_Rand after thinning {max(scored[name]['held_out']['all']['v_rand_thinned']):.4f}", flush=True)
     one = maps["one view"]
     findings["width"] = width_table(labels)
-    findings["views thinned"] = {name: [
-        _scores(np.stack([thinnest(map_ > theta) for map_ in stacked]).astype(np.float32), labels, 0.5)
-        for theta in evaluation.LEVELS] for name, stacked in maps.items() if name in ("one view", "seven turns")}
-    findings["curves"] = {half: operating_curve(one[rows], labels[rows])
-                          for half, rows in (("quiet", slice(0, 3)), ("noisy", slice(3, 6)))}
+    findings["views thinned"] = {
+        name: [
+            _scores(np.stack([thinnest(map_ > theta) for map_ in stacked]).astype(np.float32), labels, 0.5)
+            for theta in evaluation.LEVELS
+        ]
+        for name, stacked in maps.items()
+        if name in ("one view", "seven turns")
+    }
+    findings["curves"] = {
+        half: operating_curve(one[rows], labels[rows])
+        for half, rows in (("quiet", slice(0, 3)), ("noisy", slice(3, 6)))
+    }
     findings["distance"] = [errors_by_distance(one, labels, theta) for theta in (0.1, 0.3)]
     findings["calibration"] = calibration(one, labels)
     findings["phase"] = phase(model, stack.images[held_out], labels)
@@ -203,10 +245,15 @@ def read() -> dict:
 
 def _scores(maps, labels, theta):
     thin = metrics.rand_scores(maps, labels, theta, thin=True)
-    return {"pixel_error": metrics.pixel_error(maps, labels, theta), "rand_error": metrics.rand_error(maps, labels, theta),
-            "v_rand": metrics.v_rand(maps, labels, theta), "v_rand_thinned": thin.f,
-            "v_rand_thinned_split": thin.split, "v_rand_thinned_merge": thin.merge,
-            "membrane": float((maps <= theta).mean())}
+    return {
+        "pixel_error": metrics.pixel_error(maps, labels, theta),
+        "rand_error": metrics.rand_error(maps, labels, theta),
+        "v_rand": metrics.v_rand(maps, labels, theta),
+        "v_rand_thinned": thin.f,
+        "v_rand_thinned_split": thin.split,
+        "v_rand_thinned_merge": thin.merge,
+        "membrane": float((maps <= theta).mean()),
+    }
 
 
 def _rounded(value):

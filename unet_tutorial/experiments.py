@@ -1,8 +1,8 @@
 """Named experiments from the command line: list, run, resume and check them.
 
-    python -m unet_tutorial.experiments list
-    python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES] [--strategy mirrored|multiworker]
-    python -m unet_tutorial.experiments check [--rerun NAME]
+python -m unet_tutorial.experiments list
+python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES] [--strategy mirrored|multiworker]
+python -m unet_tutorial.experiments check [--rerun NAME]
 """
 
 import argparse
@@ -59,8 +59,10 @@ class Split:
 
     def describe(self, name):
         """The entry of a record: the parts, and the checksums of all voxels, grey values and ids modulo 256."""
-        sums = {kind: hashlib.sha256(np.rint(voxels * scale).astype(np.uint8).tobytes()).hexdigest()
-                for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))}
+        sums = {
+            kind: hashlib.sha256(np.rint(voxels * scale).astype(np.uint8).tobytes()).hexdigest()
+            for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))
+        }
         parts = {part: list(getattr(self, part)) for part in ("train", "validation", "chosen_on", "held_out")}
         return {"name": name, **parts, "sha256": sums}
 
@@ -73,11 +75,13 @@ def split_data(recipe, seed):
         targets, candidates, held_out = cells, datasets.TRAIN_SLICES, datasets.HELD_OUT_SLICES
     else:
         frames = datasets.load_phase_contrast()
-        images, cells = (np.concatenate([getattr(part, kind) for part in (frames.train, frames.validation)])
-                         for kind in ("images", "cells"))
+        images, cells = (
+            np.concatenate([getattr(part, kind) for part in (frames.train, frames.validation)])
+            for kind in ("images", "cells")
+        )
         targets, count = np.stack([losses.separate_touching(ids) for ids in cells]), len(frames.train.images)
         candidates, held_out = tuple(range(count)), tuple(range(count, len(images)))
-    chosen = np.random.default_rng(seed).permutation(candidates)[:recipe.slices].tolist()
+    chosen = np.random.default_rng(seed).permutation(candidates)[: recipe.slices].tolist()
     train = tuple(sorted(set(chosen) - set(recipe.validation)))
     return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
 
@@ -96,13 +100,27 @@ def build(recipe, seed, split, precision=None, strategy=None):
         # As a dict, not an object: an object would give layers of one shape the same weights.
         initializer = {"class_name": "RandomNormal", "config": {"stddev": float(initializer.split()[1])}}
     with strategy.scope() if strategy else contextlib.nullcontext():
-        model = build_unet((recipe.tile, recipe.tile, 1), classes=2 if recipe.output == "soft-max" else 1,
-                           base_filters=recipe.filters, depth=recipe.depth, padding=recipe.padding,
-                           drop_out=recipe.drop_out, skips=recipe.skips, initializer=initializer)
+        model = build_unet(
+            (recipe.tile, recipe.tile, 1),
+            classes=2 if recipe.output == "soft-max" else 1,
+            base_filters=recipe.filters,
+            depth=recipe.depth,
+            padding=recipe.padding,
+            drop_out=recipe.drop_out,
+            skips=recipe.skips,
+            initializer=initializer,
+        )
         optimizer = make_optimizer(recipe)
     images, _, targets = split.part("train")
-    batches = training.TileBatches(images, targets, model, recipe.batch_size * strategies.replicas(strategy),
-                                   seed=seed, augment=recipe.augment, weigh=weigh(recipe))
+    batches = training.TileBatches(
+        images,
+        targets,
+        model,
+        recipe.batch_size * strategies.replicas(strategy),
+        seed=seed,
+        augment=recipe.augment,
+        weigh=weigh(recipe),
+    )
     return model, batches, optimizer, make_loss(recipe)
 
 
@@ -128,8 +146,11 @@ def make_optimizer(recipe):
     rate = recipe.learning_rate
     if recipe.decay is True:
         rate = keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
-    return (keras.optimizers.Adam(rate) if recipe.optimizer == "adam"
-            else keras.optimizers.SGD(rate, momentum=recipe.momentum))
+    return (
+        keras.optimizers.Adam(rate)
+        if recipe.optimizer == "adam"
+        else keras.optimizers.SGD(rate, momentum=recipe.momentum)
+    )
 
 
 def make_loss(recipe):
@@ -229,9 +250,21 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
             with contextlib.suppress(ValueError, KeyError, zipfile.BadZipFile), np.load(checkpoint) as saved:
                 print(f"    goes on after step {len(json.loads(str(saved['story']))['losses'])}", flush=True)
         deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
-        history = training.train(model, batches, recipe.steps, optimizer, loss, checkpoint, CHECKPOINT_SECONDS, watch,
-                                 recipe.watch, functools.partial(should_stop, recipe, watch, deadline, optimizer),
-                                 strategy, identity, progress)
+        history = training.train(
+            model,
+            batches,
+            recipe.steps,
+            optimizer,
+            loss,
+            checkpoint,
+            CHECKPOINT_SECONDS,
+            watch,
+            recipe.watch,
+            functools.partial(should_stop, recipe, watch, deadline, optimizer),
+            strategy,
+            identity,
+            progress,
+        )
         if not chief:
             return None
         ended = ending(recipe, history)
@@ -245,14 +278,22 @@ def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None,
         started = time.monotonic()
         scores = {part: score(recipe, model, split, part, progress) for part in ("chosen_on", "held_out")}
         record = {
-            "name": name, "seed": seed, "configuration": records.configuration(name), "ended": ended,
-            "steps": history.steps, "best_step": best_step(history) if watch else history.steps,
-            "data": split.describe(recipe.data), **surrounds,
+            "name": name,
+            "seed": seed,
+            "configuration": records.configuration(name),
+            "ended": ended,
+            "steps": history.steps,
+            "best_step": best_step(history) if watch else history.steps,
+            "data": split.describe(recipe.data),
+            **surrounds,
             records.TIMES: {"training": round(history.seconds, 1), "scoring": round(time.monotonic() - started, 1)},
-            "first_losses": history.losses[:FIRST_STEPS], "curve": curve(history.losses),
+            "first_losses": history.losses[:FIRST_STEPS],
+            "curve": curve(history.losses),
             "validation": [[step, round(value, 6)] for step, value in history.watched],
             "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
-            "held_out": scores["held_out"], **({"weights": digest(model)} if watch else {})}
+            "held_out": scores["held_out"],
+            **({"weights": digest(model)} if watch else {}),
+        }
         save_weights(model, base.with_suffix(".weights.npz"))
         records.write(record, folder)
         if ended != "budget":
@@ -302,8 +343,10 @@ def ending(recipe, history):
 
 def curve(values, every=10):
     """The loss of a run in a few hundred bytes: means over `every` steps."""
-    return {"every": every,
-            "loss": [round(float(np.mean(values[start:start + every])), 4) for start in range(0, len(values), every)]}
+    return {
+        "every": every,
+        "loss": [round(float(np.mean(values[start : start + every])), 4) for start in range(0, len(values), every)],
+    }
 
 
 def predict(recipe, model, images, progress=False):
@@ -326,11 +369,19 @@ def surroundings(model, strategy=None):
     """Where a run was made: precision, versions, processor, cores and replicas."""
     policy = model.layers[1].dtype_policy.name
     packages = ("tensorflow", "keras", "numpy", "scipy")
-    return {"precision": "bfloat16" if "bfloat16" in policy else "float32",
-            "versions": {"unet_tutorial": __version__, "python": platform.python_version(),
-                         **{package: importlib.metadata.version(package) for package in packages}},
-            "processor": {"model": processor(), "cores": cores(),
-                          **({"replicas": strategies.replicas(strategy)} if strategy else {})}}
+    return {
+        "precision": "bfloat16" if "bfloat16" in policy else "float32",
+        "versions": {
+            "unet_tutorial": __version__,
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in packages},
+        },
+        "processor": {
+            "model": processor(),
+            "cores": cores(),
+            **({"replicas": strategies.replicas(strategy)} if strategy else {}),
+        },
+    }
 
 
 def cores():
@@ -384,15 +435,19 @@ def _state(name, seed, arguments):
 
 def _run(arguments):
     if arguments.budget is not None and arguments.strategy == "multiworker":
-        raise ValueError("--budget with --strategy multiworker: each machine has its own clock, and all must make the "
-                         "same steps; stop them by hand, and run again to go on")
+        raise ValueError(
+            "--budget with --strategy multiworker: each machine has its own clock, and all must make the "
+            "same steps; stop them by hand, and run again to go on"
+        )
     pairs = recipes.runs_of(arguments.name)
     if arguments.seed is not None:
         pairs = list(dict.fromkeys((name, arguments.seed) for name, _ in pairs))
         unknown = sorted(set(pairs) - set(recipes.runs_of("all")))
         if unknown and not arguments.records:
-            raise ValueError(f"seed {arguments.seed}: belongs to no experiment with {unknown[0][0]}; give --records a "
-                             "folder of your own, so that the book's records stay complete")
+            raise ValueError(
+                f"seed {arguments.seed}: belongs to no experiment with {unknown[0][0]}; give --records a "
+                "folder of your own, so that the book's records stay complete"
+            )
     strategy = strategies.make_strategy(arguments.strategy)
     folder = arguments.records or (Path(arguments.runs) / "records" if strategy else None)
     undone = 0
@@ -400,8 +455,11 @@ def _run(arguments):
         print(f"[{number}/{len(pairs)}] {name}, seed {seed}", flush=True)
         with contextlib.suppress(FileNotFoundError):
             record = records.read(name, seed, folder)
-            if (record["ended"] != "budget" and record["configuration"] == records.configuration(name)
-                    and record["processor"].get("replicas", 1) == strategies.replicas(strategy)):
+            if (
+                record["ended"] != "budget"
+                and record["configuration"] == records.configuration(name)
+                and record["processor"].get("replicas", 1) == strategies.replicas(strategy)
+            ):
                 print(f"    has a record: {records.path_of(name, seed, folder)}; delete it to run again")
                 continue
         try:
@@ -449,8 +507,9 @@ def _check(arguments):
 def main(arguments=None):
     """The command line. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m unet_tutorial.experiments", description=__doc__.splitlines()[0])
-    parser.add_argument("--records", default=None, type=os.path.expanduser,
-                        help="folder of the records; the package's own unless given")
+    parser.add_argument(
+        "--records", default=None, type=os.path.expanduser, help="folder of the records; the package's own unless given"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("list", help="experiments, their arms and what is recorded")
     command.set_defaults(call=_list)
@@ -458,8 +517,9 @@ def main(arguments=None):
     command.add_argument("name", metavar="NAME")
     command.add_argument("--seed", type=int, help="only this one")
     command.add_argument("--budget", type=float, metavar="MINUTES", help="of training, then score and record")
-    command.add_argument("--runs", default=RUNS_FOLDER, type=os.path.expanduser,
-                         help="folder of the checkpoints (%(default)s)")
+    command.add_argument(
+        "--runs", default=RUNS_FOLDER, type=os.path.expanduser, help="folder of the checkpoints (%(default)s)"
+    )
     command.add_argument("--strategy", choices=strategies.NAMES, help="all devices here, or the machines in TF_CONFIG")
     command.set_defaults(call=_run)
     command = commands.add_parser("check", help="compare the records with the recipes")

@@ -220,8 +220,8 @@ def _nearest(size, depth, padding):
             break
     if size < smallest:
         return f"the smallest legal size is {smallest}"
-    below = smallest + (size - smallest) // 2 ** depth * 2 ** depth
-    return f"nearest legal sizes are {below} and {below + 2 ** depth}"
+    below = smallest + (size - smallest) // 2**depth * 2**depth
+    return f"nearest legal sizes are {below} and {below + 2**depth}"
 
 
 def _margin(level, depth):

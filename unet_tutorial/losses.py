@@ -87,8 +87,10 @@ def border_weight_map(cells, w0=10.0, sigma=5.0):
     present = cells[~background]
     if present.size == 0 or (present == present[0]).all():
         if one_id_for_all(cells):
-            warn(f"cells: hold the id {present[0]} alone, on several pieces, so the border term is 0 everywhere; if "
-                 "this is a label, number its cells with scipy.ndimage.label(label)[0]")
+            warn(
+                f"cells: hold the id {present[0]} alone, on several pieces, so the border term is 0 everywhere; if "
+                "this is a label, number its cells with scipy.ndimage.label(label)[0]"
+            )
         return weights
     d1, pixel = ndimage.distance_transform_edt(background, return_indices=True)
     reach = np.where(background & (2 * d1 <= 10 * sigma), 10 * sigma - d1, 0)  # d2 is at least d1
@@ -244,8 +246,10 @@ def weighted_cross_entropy(labels, logits, weights=None, reduction="mean"):
     weights = tf.ones_like(labels, tf.float32) if weights is None else tf.cast(weights, tf.float32)
     for array, name in ((labels, "labels"), (weights, "weights")):
         if not array.shape.is_compatible_with(logits.shape[:-1]):
-            raise ValueError(f"{name} of shape {tuple(array.shape)} and logits of shape {tuple(logits.shape)}: must "
-                             "agree but for the classes; crop to the net's output")
+            raise ValueError(
+                f"{name} of shape {tuple(array.shape)} and logits of shape {tuple(logits.shape)}: must "
+                "agree but for the classes; crop to the net's output"
+            )
     if tf.executing_eagerly():
         _refuse_values(labels.numpy(), weights.numpy(), logits.shape[-1])
     energy = weights * tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), logits)
@@ -282,8 +286,10 @@ def weighted_cross_entropy_loss(reduction="mean"):
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction {reduction!r}: must be 'mean' or 'sum'")
     return keras.losses.SparseCategoricalCrossentropy(
-        from_logits=True, reduction={"mean": "sum_over_batch_size", "sum": "sum"}[reduction],
-        name="weighted_cross_entropy")
+        from_logits=True,
+        reduction={"mean": "sum_over_batch_size", "sum": "sum"}[reduction],
+        name="weighted_cross_entropy",
+    )
 
 
 def _squared_distance_to_another(cells, nearest_cell, reach):
@@ -334,7 +340,7 @@ def _touches_another(cells):
     touches = np.zeros(cells.shape, bool)
     for row in range(3):
         for column in range(3):
-            neighbour = padded[row:row + height, column:column + width]
+            neighbour = padded[row : row + height, column : column + width]
             touches |= (neighbour != cells) & (neighbour > 0)
     return touches
 

@@ -17,9 +17,26 @@ from unet_tutorial.overlap import contingency, merged_cells, seg_score
 from unet_tutorial.segments import THRESHOLDS, as_stacks, as_thresholds, segments, thin_borders, warn_if_reversed
 from unet_tutorial.warping import warp, warping_errors
 
-__all__ = ["THRESHOLDS", "Scores", "best_threshold", "contingency", "info_scores", "iou", "merged_cells", "pixel_error",
-           "rand_error", "rand_scores", "seg_score", "segments", "thin_borders", "v_info", "v_rand", "warp",
-           "warping_error", "warping_errors"]
+__all__ = [
+    "THRESHOLDS",
+    "Scores",
+    "best_threshold",
+    "contingency",
+    "info_scores",
+    "iou",
+    "merged_cells",
+    "pixel_error",
+    "rand_error",
+    "rand_scores",
+    "seg_score",
+    "segments",
+    "thin_borders",
+    "v_info",
+    "v_rand",
+    "warp",
+    "warping_error",
+    "warping_errors",
+]
 
 
 class Scores(NamedTuple):
@@ -241,8 +258,10 @@ def _pixels(prediction, truth, threshold):
     prediction, truth = _polarized(prediction, truth, threshold)
     for theta in as_thresholds(threshold):
         cells = [one > theta for one in prediction]
-        yield tuple(sum(map(np.count_nonzero, masks)) for masks in (
-            [cell & (label == 1) for cell, label in zip(cells, truth)], cells, truth))
+        yield tuple(
+            sum(map(np.count_nonzero, masks))
+            for masks in ([cell & (label == 1) for cell, label in zip(cells, truth)], cells, truth)
+        )
 
 
 def _polarized(prediction, truth, threshold):
@@ -262,8 +281,10 @@ def _tables(prediction, truth, threshold, thin):
     for index, label in enumerate(truth):
         if not label.any():
             place = f"[{index}]" if len(truth) > 1 else ""
-            raise ValueError(f"truth{place}: holds no cell; only pixels that are cell in the truth are compared: leave "
-                             "such a slice out")
+            raise ValueError(
+                f"truth{place}: holds no cell; only pixels that are cell in the truth are compared: leave "
+                "such a slice out"
+            )
     cells = [ndimage.label(label)[0] for label in truth]
     for theta in as_thresholds(threshold):
         found = [segments(probability, theta) for probability in prediction]

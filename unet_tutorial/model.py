@@ -82,16 +82,27 @@ def contracting_block(inputs, num_filters, padding="valid", initializer="he", dr
     """
     features = conv_blocks(inputs, num_filters, padding, initializer, name)
     if any(side is not None and side % 2 for side in features.shape[1:3]):
-        raise ValueError(f"inputs of shape {tuple(inputs.shape)}: the 2x2 pooling would meet the odd size in "
-                         f"{tuple(features.shape[1:3])}; make both sides even")
+        raise ValueError(
+            f"inputs of shape {tuple(inputs.shape)}: the 2x2 pooling would meet the odd size in "
+            f"{tuple(features.shape[1:3])}; make both sides even"
+        )
     if drop_out:
         features = layers.Dropout(drop_out, name=_join(name, "dropout"))(features)
     pooled = layers.MaxPooling2D(2, name=_join(name, "pool"))(features)
     return features, pooled
 
 
-def expanding_block(inputs, skip_features, num_filters, padding="valid", initializer="he", up_filters=None,
-                    up_activation=None, name=None, crop=None):
+def expanding_block(
+    inputs,
+    skip_features,
+    num_filters,
+    padding="valid",
+    initializer="he",
+    up_filters=None,
+    up_activation=None,
+    name=None,
+    crop=None,
+):
     """One level of the expanding path: up-convolution, copy and crop, concatenation, two 3x3 convolutions.
 
     The up-convolution is a transposed convolution, kernel 2, stride 2. It comes first in the concatenation, the cropped
@@ -134,8 +145,14 @@ def expanding_block(inputs, skip_features, num_filters, padding="valid", initial
     num_filters = as_size(num_filters, "num_filters")
     up_filters = num_filters if up_filters is None else as_size(up_filters, "up_filters")
     fan_in = inputs.shape[-1]  # kernel = stride: one tap of the kernel reaches each output pixel
-    x = layers.Conv2DTranspose(up_filters, 2, strides=2, activation=up_activation,
-                               kernel_initializer=_initializer(initializer, fan_in), name=_join(name, "up"))(inputs)
+    x = layers.Conv2DTranspose(
+        up_filters,
+        2,
+        strides=2,
+        activation=up_activation,
+        kernel_initializer=_initializer(initializer, fan_in),
+        name=_join(name, "up"),
+    )(inputs)
     if skip_features is not None:
         margins = _crop_margins(skip_features, x, crop)
         if any(map(any, margins)):
@@ -144,8 +161,18 @@ def expanding_block(inputs, skip_features, num_filters, padding="valid", initial
     return conv_blocks(x, num_filters, padding, initializer, name)
 
 
-def build_unet(input_shape=(572, 572, 1), classes=2, base_filters=64, depth=4, padding="valid", activation=None,
-               drop_out=None, variant="paper", skips=True, initializer="he"):
+def build_unet(
+    input_shape=(572, 572, 1),
+    classes=2,
+    base_filters=64,
+    depth=4,
+    padding="valid",
+    activation=None,
+    drop_out=None,
+    variant="paper",
+    skips=True,
+    initializer="he",
+):
     """The U-Net of figure 1, or one of its relatives.
 
     Parameters
@@ -199,19 +226,32 @@ def build_unet(input_shape=(572, 572, 1), classes=2, base_filters=64, depth=4, p
     inputs = keras.Input(input_shape, name="image")
     x, skip_connections = inputs, []
     for level in range(1, depth + 1):
-        features, x = contracting_block(x, base_filters * 2 ** (level - 1), padding, initializer,
-                                        rate if level == depth else 0.0, f"contract{level}")
+        features, x = contracting_block(
+            x,
+            base_filters * 2 ** (level - 1),
+            padding,
+            initializer,
+            rate if level == depth else 0.0,
+            f"contract{level}",
+        )
         skip_connections.append(features)
-    x = conv_blocks(x, base_filters * 2 ** depth, padding, initializer, "bottom")
+    x = conv_blocks(x, base_filters * 2**depth, padding, initializer, "bottom")
     margins = geometry.crop_margins(depth=depth, padding=padding)
     if rate:
         x = layers.Dropout(rate, name="bottom_dropout")(x)
     for level in range(depth, 0, -1):
         num_filters = base_filters * 2 ** (level - 1)
-        x = expanding_block(x, skip_connections[level - 1] if skips else None, num_filters, padding, initializer,
-                            up_filters=2 * num_filters if released and level == 1 else None,
-                            up_activation="relu" if released else None, name=f"expand{level}",
-                            crop=margins[depth - level])
+        x = expanding_block(
+            x,
+            skip_connections[level - 1] if skips else None,
+            num_filters,
+            padding,
+            initializer,
+            up_filters=2 * num_filters if released and level == 1 else None,
+            up_activation="relu" if released else None,
+            name=f"expand{level}",
+            crop=margins[depth - level],
+        )
     outputs = _convolution(x, classes, 1, "valid", activation, initializer, "output", dtype="float32")
     return keras.Model(inputs, outputs, name="unet")
 
@@ -225,7 +265,7 @@ def unet_depth(model):
 
 
 def unet_padding(model):
-    """"valid" or "same": the padding of the 3x3 convolutions of a model that `build_unet` made."""
+    """ "valid" or "same": the padding of the 3x3 convolutions of a model that `build_unet` made."""
     unet_depth(model)
     return model.get_layer("bottom_conv1").padding
 
@@ -252,8 +292,7 @@ def resize_unet(model, input_shape):
     outputs = inputs
     made = {"image": inputs}
     for layer in model.layers[1:]:
-        feeds = [made[re.sub(r":\d+$", "", tensor._keras_history.operation.name)]
-                 for tensor in _as_list(layer.input)]
+        feeds = [made[re.sub(r":\d+$", "", tensor._keras_history.operation.name)] for tensor in _as_list(layer.input)]
         outputs = layer(feeds if len(feeds) > 1 else feeds[0])
         made[layer.name] = outputs
     return keras.Model(inputs, outputs, name=model.name)
@@ -265,13 +304,17 @@ def _crop_margins(skip_features, features, crop):
     for skip_side, side in zip(skip_features.shape[1:3], features.shape[1:3]):
         if None in (skip_side, side):
             if crop is None:
-                raise ValueError(f"skip_features of shape {tuple(skip_features.shape)}: a side is open, so the crop is "
-                                 "not known; pass crop, the pixels that each end loses, from geometry.crop_margins")
+                raise ValueError(
+                    f"skip_features of shape {tuple(skip_features.shape)}: a side is open, so the crop is "
+                    "not known; pass crop, the pixels that each end loses, from geometry.crop_margins"
+                )
             crop = as_size(crop, "crop", minimum=0)
             margins.append((crop, crop))
         elif skip_side < side:
-            raise ValueError(f"skip_features of shape {tuple(skip_features.shape)}: smaller than the up-convolution's "
-                             f"{tuple(features.shape)}; take the features of the same level, before the pooling")
+            raise ValueError(
+                f"skip_features of shape {tuple(skip_features.shape)}: smaller than the up-convolution's "
+                f"{tuple(features.shape)}; take the features of the same level, before the pooling"
+            )
         else:
             cut = skip_side - side
             margins.append((cut // 2, cut - cut // 2))
@@ -280,8 +323,15 @@ def _crop_margins(skip_features, features, crop):
 
 def _convolution(x, filters, kernel, padding, activation, initializer, name, **options):
     fan_in = kernel * kernel * x.shape[-1]
-    return layers.Conv2D(filters, kernel, padding=padding, activation=activation,
-                         kernel_initializer=_initializer(initializer, fan_in), name=name, **options)(x)
+    return layers.Conv2D(
+        filters,
+        kernel,
+        padding=padding,
+        activation=activation,
+        kernel_initializer=_initializer(initializer, fan_in),
+        name=name,
+        **options,
+    )(x)
 
 
 def _initializer(initializer, fan_in):

@@ -64,8 +64,9 @@ def blend(image, label=None, cells=None, probability=None, strength=0.35):
     ValueError
         None or more than one of the three is given, the shapes differ, or an argument breaks its rule.
     """
-    given = [name for name, mask in (("label", label), ("cells", cells), ("probability", probability))
-             if mask is not None]
+    given = [
+        name for name, mask in (("label", label), ("cells", cells), ("probability", probability)) if mask is not None
+    ]
     if len(given) != 1:
         raise ValueError(f"{' and '.join(given) or 'nothing'} to blend: give exactly one of label, cells, probability")
     if as_positive(strength, "strength") > 1:
@@ -122,8 +123,10 @@ def outlines(cells):
     edge = np.zeros(cells.shape, bool)
     for axis in (0, 1):
         differs = np.diff(cells.astype(np.int64), axis=axis) != 0
-        first, second = (tuple(part if this == axis else slice(None) for this in (0, 1))
-                         for part in (slice(None, -1), slice(1, None)))
+        first, second = (
+            tuple(part if this == axis else slice(None) for this in (0, 1))
+            for part in (slice(None, -1), slice(1, None))
+        )
         edge[first] |= differs
         edge[second] |= differs
     return edge & (cells > 0)

@@ -6,8 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from .texture import (bent_grid, blur, boundaries, capsule, draw_slices, ease, expose, generator, smooth_noise,
-                      vesicles, window)
+from .texture import (
+    bent_grid,
+    blur,
+    boundaries,
+    capsule,
+    draw_slices,
+    ease,
+    expose,
+    generator,
+    smooth_noise,
+    vesicles,
+    window,
+)
 
 FILLET = 3.0  # px, roundness of the corners between a body and its limbs
 ROUND = 2.0  # a cell thicker than this has let go of the glass: round, with a glaring rim
@@ -86,12 +97,12 @@ def random_body(rng):
 def distance_to(rows, columns, body):
     """Distance to a body with its tapering limbs, negative inside: a smooth minimum over them."""
     down, right = rows - body.row, columns - body.column
-    near = np.exp((body.radius - np.sqrt(down ** 2 + right ** 2)) / FILLET)
+    near = np.exp((body.radius - np.sqrt(down**2 + right**2)) / FILLET)
     for angle, length, tip in body.limbs:
         along, across = right * np.cos(angle) + down * np.sin(angle), down * np.cos(angle) - right * np.sin(angle)
         part = np.clip(along / length, 0, 1)
         width = 0.8 * body.radius * (1 - part) ** 1.5 + tip
-        near = near + np.exp((width - np.sqrt((along - part * length) ** 2 + across ** 2)) / FILLET)
+        near = near + np.exp((width - np.sqrt((along - part * length) ** 2 + across**2)) / FILLET)
     return -FILLET * np.log(near)
 
 
@@ -151,9 +162,9 @@ def photograph(rng, cells, bodies):
     level -= 100 * (height - blur(height, 2.4)) + 24 * (height - blur(height, 11.0)) + 2 * height
     level += 90 * blur(height, 2.0) * ~covered
     loose = thickness > ROUND
-    level += 120 * loose * np.exp(-((depth - 4) / 1.6) ** 2) + 150 * blur(loose, 3.0) * ~loose
+    level += 120 * loose * np.exp(-(((depth - 4) / 1.6) ** 2)) + 150 * blur(loose, 3.0) * ~loose
     nucleus = distance_to_nucleus(rng, cells, bodies)
-    level += covered * (9 * ease(0.5 - nucleus / 2) - 14 * np.exp(-(nucleus / 1.5) ** 2))
+    level += covered * (9 * ease(0.5 - nucleus / 2) - 14 * np.exp(-((nucleus / 1.5) ** 2)))
     around = 0.12 + 0.6 * np.exp(-np.maximum(nucleus, 0) / 9) * (nucleus > 1)
     likely = np.where(covered, around * (depth > 3), 0.008)
     level -= 0.8 * vesicles(rng, likely, np.ones(cells.shape, bool), 24)

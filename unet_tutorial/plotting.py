@@ -12,9 +12,29 @@ from .drawing import cover, draw_unet
 from .overlays import as_grey, blend, mark_errors, paint_cells
 from .style import COLOURS, PANEL, WIDTH, save_figure, use_style
 
-__all__ = ["COLOURS", "blend", "confusion_overlay", "cover", "curves", "displacement_grid", "dots", "draw_unet",
-           "feature_maps", "mark_errors", "overlay", "paint_cells", "save_figure", "show_cells", "show_image",
-           "show_label", "show_probability", "show_row", "use_style", "weights_map", "WIDTH"]
+__all__ = [
+    "COLOURS",
+    "blend",
+    "confusion_overlay",
+    "cover",
+    "curves",
+    "displacement_grid",
+    "dots",
+    "draw_unet",
+    "feature_maps",
+    "mark_errors",
+    "overlay",
+    "paint_cells",
+    "save_figure",
+    "show_cells",
+    "show_image",
+    "show_label",
+    "show_probability",
+    "show_row",
+    "use_style",
+    "weights_map",
+    "WIDTH",
+]
 
 
 def show_image(image, ax=None, title=None):
@@ -92,8 +112,10 @@ def overlay(image, label=None, cells=None, probability=None, ax=None, title=None
 def confusion_overlay(split_mask, merge_mask, image, ax=None, title=None, grow=2):
     """Show splits and merges over the paled image, named below it with their pixels counted: see `mark_errors`."""
     ax = _show(mark_errors(split_mask, merge_mask, image, grow), ax, title)
-    marks = [Patch(color=COLOURS[name], label=f"{name}: {np.count_nonzero(mask)} px")
-             for name, mask in (("split", split_mask), ("merge", merge_mask))]
+    marks = [
+        Patch(color=COLOURS[name], label=f"{name}: {np.count_nonzero(mask)} px")
+        for name, mask in (("split", split_mask), ("merge", merge_mask))
+    ]
     ax.legend(handles=marks, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, handlelength=1, frameon=False)
     return ax
 
@@ -127,8 +149,13 @@ def show_row(images, titles=None, kinds="image", columns=4):
     images = list(images)
     titles = [None] * len(images) if titles is None else list(titles)
     kinds = [kinds] * len(images) if isinstance(kinds, str) else list(kinds)
-    shows = {"image": show_image, "label": show_label, "cells": show_cells, "probability": show_probability,
-             "weights": weights_map}
+    shows = {
+        "image": show_image,
+        "label": show_label,
+        "cells": show_cells,
+        "probability": show_probability,
+        "weights": weights_map,
+    }
     for name, given in (("titles", titles), ("kinds", kinds)):
         if len(given) != len(images):
             raise ValueError(f"{len(given)} {name} for {len(images)} images: give one for each")
@@ -171,12 +198,18 @@ def feature_maps(maps, count=16, columns=4, shared=False):
     maps = as_image(maps[0] if maps.ndim == 4 and len(maps) == 1 else maps, "maps")
     if maps.ndim != 3:
         raise ValueError(f"maps of shape {maps.shape}: must be (H, W, C) or (1, H, W, C)")
-    channels = np.moveaxis(maps, -1, 0)[:as_size(count, "count")]
+    channels = np.moveaxis(maps, -1, 0)[: as_size(count, "count")]
     fig, axes = _grid(channels, columns, 0.3)
     for index, (ax, channel) in enumerate(zip(axes, channels)):
         scale = channels if shared else channel
-        _show(channel, ax, f"{index}" if channel.any() else f"{index}: silent", cmap="gray", vmin=scale.min(),
-              vmax=scale.max())
+        _show(
+            channel,
+            ax,
+            f"{index}" if channel.any() else f"{index}: silent",
+            cmap="gray",
+            vmin=scale.min(),
+            vmax=scale.max(),
+        )
     return fig, axes
 
 
@@ -221,8 +254,16 @@ def displacement_grid(field, ax=None, image=None, step=32, arrows=0, title=None)
     y, x = np.mgrid[:height, :width] + field
     if arrows:
         nodes = np.ix_(rows, columns)
-        ax.quiver(*np.meshgrid(columns, rows), field[1][nodes], field[0][nodes], color=COLOURS["accent"], angles="xy",
-                  scale_units="xy", scale=1 / arrows, width=0.006)
+        ax.quiver(
+            *np.meshgrid(columns, rows),
+            field[1][nodes],
+            field[0][nodes],
+            color=COLOURS["accent"],
+            angles="xy",
+            scale_units="xy",
+            scale=1 / arrows,
+            width=0.006,
+        )
     else:
         for lines_x, lines_y in ((x[rows], y[rows]), (x.T[columns], y.T[columns])):
             ax.plot(lines_x.T, lines_y.T, color=COLOURS["accent"], linewidth=1.5)
@@ -245,8 +286,13 @@ def _show(picture, ax=None, title=None, **options):
 def _with_bar(ax):
     shown = ax.images[-1]
     low, high = shown.get_clim()
-    bar = ax.figure.colorbar(shown, cax=ax.inset_axes((0, -0.1, 1, 0.05)), orientation="horizontal",
-                             ticks=(low, (low + high) / 2, high), format="{x:.3g}")
+    bar = ax.figure.colorbar(
+        shown,
+        cax=ax.inset_axes((0, -0.1, 1, 0.05)),
+        orientation="horizontal",
+        ticks=(low, (low + high) / 2, high),
+        format="{x:.3g}",
+    )
     bar.outline.set_visible(False)
     return ax
 
@@ -262,8 +308,13 @@ def _grid(pictures, columns, room):
     rows = math.ceil(count / columns)
     height, width = np.shape(pictures[0])[:2]
     panel = min(WIDTH / columns, PANEL)
-    fig, axes = plt.subplots(rows, columns, squeeze=False, layout="compressed",
-                             figsize=(panel * columns, rows * (panel * height / width + room)))
+    fig, axes = plt.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        layout="compressed",
+        figsize=(panel * columns, rows * (panel * height / width + room)),
+    )
     for ax in axes.flat[count:]:
         ax.remove()
     return fig, list(axes.flat[:count])

@@ -59,8 +59,10 @@ def load_weights(model, path):
     found = {name: array.shape for name, array in arrays.items()}
     if wanted != found:
         names = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
-        raise ValueError(f"weights {path}: do not fit this model, first at {names[0]}: {found.get(names[0])} in the "
-                         f"file, {wanted.get(names[0])} in the model")
+        raise ValueError(
+            f"weights {path}: do not fit this model, first at {names[0]}: {found.get(names[0])} in the "
+            f"file, {wanted.get(names[0])} in the model"
+        )
     for weight in model.weights:
         weight.assign(arrays[weight.path])
 

@@ -101,16 +101,30 @@ SLOW = {"optimizer": "sgd", "learning_rate": 3e-3}
 CELLS = {"data": "phase_contrast", "slices": 35, "steps": 800}
 
 RUNS = {
-    "paper": Recipe(validation=(0, 29), filters=64, depth=4, tile=572, optimizer="sgd", learning_rate=1e-3,
-                    momentum=0.99, decay="plateau", steps=20_000, patience=300, rotations=7),
+    "paper": Recipe(
+        validation=(0, 29),
+        filters=64,
+        depth=4,
+        tile=572,
+        optimizer="sgd",
+        learning_rate=1e-3,
+        momentum=0.99,
+        decay="plateau",
+        steps=20_000,
+        patience=300,
+        rotations=7,
+    ),
     "small": Recipe(validation=(0, 29), filters=8, steps=5_000, learning_rate=2e-3, drop_out=0.0),
     "baseline": Recipe(),
     "blog": Recipe(padding="same", output="sigmoid", tile=256, drop_out=0.0, weights="none", augment=RIGID),
     "augmentation/none": Recipe(augment=None),
     "augmentation/flips-turns": Recipe(augment={"elastic": False, "grey": False}),
     "augmentation/grey": Recipe(augment=RIGID),
-    **{f"few-images/{count}{suffix}": Recipe(slices=count, augment=augment)
-       for count in (1, 2, 4, 8) for suffix, augment in (("", {}), ("-rigid", RIGID))},
+    **{
+        f"few-images/{count}{suffix}": Recipe(slices=count, augment=augment)
+        for count in (1, 2, 4, 8)
+        for suffix, augment in (("", {}), ("-rigid", RIGID))
+    },
     "skips/without": Recipe(skips=False),
     "initialization/glorot": Recipe(initializer="glorot_uniform"),
     "initialization/small": Recipe(initializer="normal 0.01"),
@@ -123,32 +137,70 @@ RUNS = {
 }
 
 EXPERIMENTS = {
-    "paper": Experiment("What does the paper's recipe, completed where it is silent, reach on the held-out slices?", "2 to 4",
-                        {"the paper's recipe": "paper"}, (0,)),
-    "small": Experiment("How far does the small network get that the package ships?", "-",
-                        {"the small network": "small"}, (0,)),
-    "blog": Experiment("Do the familiar shortcuts cost anything, at an equal number of steps?", "2 and 3",
-                       {"the paper's pieces": "baseline", "same padding, sigmoid, no weights": "blog"}),
-    "augmentation": Experiment("Is elastic deformation the key to training with few images?", "3.1",
-                               {"none": "augmentation/none", "flips and turns": "augmentation/flips-turns",
-                                "+ grey values": "augmentation/grey", "+ elastic": "baseline"}),
-    "few-images": Experiment("How few annotated slices are enough, with and without elastic deformation?", "1 and 3.1",
-                             {**{f"{count}, elastic": f"few-images/{count}" for count in (1, 2, 4, 8)},
-                              "24, elastic": "baseline",
-                              **{f"{count}, rigid": f"few-images/{count}-rigid" for count in (1, 2, 4, 8)},
-                              "24, rigid": "augmentation/grey"}),
-    "skips": Experiment("Do the copied features help to localize?", "1 and 2",
-                        {"with skips": "baseline", "without": "skips/without"}),
-    "initialization": Experiment("Does the spread of the first weights matter?", "3",
-                                 {"sqrt(2 / N)": "baseline", "Glorot uniform": "initialization/glorot",
-                                  "Gaussian, 0.01": "initialization/small"}),
-    "momentum": Experiment("Does a batch of one need momentum 0.99?", "3",
-                           {"0.99, rate 0.001": "momentum/high-slower", "0.99, rate 0.003": "momentum/high",
-                            "0, rate 0.003": "momentum/none", "0, rate 0.03": "momentum/none-faster"}),
-    "dropout": Experiment("Does drop-out act as further augmentation?", "3.1",
-                          {"with drop-out": "baseline", "without": "dropout/without"}),
-    "weight-map": Experiment("Does the border term keep touching cells apart?", "3, equation 2",
-                             {"w0 = 0": "weight-map/0", "w0 = 1": "weight-map/1", "w0 = 10": "weight-map/10"}),
+    "paper": Experiment(
+        "What does the paper's recipe, completed where it is silent, reach on the held-out slices?",
+        "2 to 4",
+        {"the paper's recipe": "paper"},
+        (0,),
+    ),
+    "small": Experiment(
+        "How far does the small network get that the package ships?", "-", {"the small network": "small"}, (0,)
+    ),
+    "blog": Experiment(
+        "Do the familiar shortcuts cost anything, at an equal number of steps?",
+        "2 and 3",
+        {"the paper's pieces": "baseline", "same padding, sigmoid, no weights": "blog"},
+    ),
+    "augmentation": Experiment(
+        "Is elastic deformation the key to training with few images?",
+        "3.1",
+        {
+            "none": "augmentation/none",
+            "flips and turns": "augmentation/flips-turns",
+            "+ grey values": "augmentation/grey",
+            "+ elastic": "baseline",
+        },
+    ),
+    "few-images": Experiment(
+        "How few annotated slices are enough, with and without elastic deformation?",
+        "1 and 3.1",
+        {
+            **{f"{count}, elastic": f"few-images/{count}" for count in (1, 2, 4, 8)},
+            "24, elastic": "baseline",
+            **{f"{count}, rigid": f"few-images/{count}-rigid" for count in (1, 2, 4, 8)},
+            "24, rigid": "augmentation/grey",
+        },
+    ),
+    "skips": Experiment(
+        "Do the copied features help to localize?", "1 and 2", {"with skips": "baseline", "without": "skips/without"}
+    ),
+    "initialization": Experiment(
+        "Does the spread of the first weights matter?",
+        "3",
+        {
+            "sqrt(2 / N)": "baseline",
+            "Glorot uniform": "initialization/glorot",
+            "Gaussian, 0.01": "initialization/small",
+        },
+    ),
+    "momentum": Experiment(
+        "Does a batch of one need momentum 0.99?",
+        "3",
+        {
+            "0.99, rate 0.001": "momentum/high-slower",
+            "0.99, rate 0.003": "momentum/high",
+            "0, rate 0.003": "momentum/none",
+            "0, rate 0.03": "momentum/none-faster",
+        },
+    ),
+    "dropout": Experiment(
+        "Does drop-out act as further augmentation?", "3.1", {"with drop-out": "baseline", "without": "dropout/without"}
+    ),
+    "weight-map": Experiment(
+        "Does the border term keep touching cells apart?",
+        "3, equation 2",
+        {"w0 = 0": "weight-map/0", "w0 = 1": "weight-map/1", "w0 = 10": "weight-map/10"},
+    ),
 }
 
 

@@ -28,8 +28,9 @@ def read(name, seed=0, folder=None):
     """
     path = path_of(name, seed, folder)
     if not path.is_file():
-        raise FileNotFoundError(f"no record {path}: make it with python -m unet_tutorial.experiments run {name} "
-                                f"--seed {seed}")
+        raise FileNotFoundError(
+            f"no record {path}: make it with python -m unet_tutorial.experiments run {name} --seed {seed}"
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if not {"configuration", "ended", "held_out"} <= set(record):
@@ -85,8 +86,10 @@ def scores(experiment, name, threshold="chosen", folder=None):
     known = recipes.EXPERIMENTS
     if experiment not in known:
         raise ValueError(f"experiment {experiment!r}: is not known; choose one of {', '.join(known)}")
-    return {label: [score(read(run, seed, folder), name, threshold) for seed in known[experiment].seeds]
-            for label, run in known[experiment].arms.items()}
+    return {
+        label: [score(read(run, seed, folder), name, threshold) for seed in known[experiment].seeds]
+        for label, run in known[experiment].arms.items()
+    }
 
 
 def configuration(run):
@@ -112,8 +115,11 @@ def faults(folder=None):
             continue
         today = configuration(run)
         kept = record.get("configuration", {})
-        changed = [f"{key} is {today.get(key)!r}, was {kept.get(key)!r}"
-                   for key in sorted({*today, *kept}) if today.get(key) != kept.get(key)]
+        changed = [
+            f"{key} is {today.get(key)!r}, was {kept.get(key)!r}"
+            for key in sorted({*today, *kept})
+            if today.get(key) != kept.get(key)
+        ]
         if (record.get("name"), record.get("seed")) != (run, seed):
             sentences.append(f"{name}: says that it is {record.get('name')}, seed {record.get('seed')}")
         if changed:
@@ -124,7 +130,8 @@ def faults(folder=None):
 def _dump(value, level):
     """JSON with one entry a line on the outer levels and the long lists on lines of their own."""
     if isinstance(value, dict) and value and level < 4:
-        inner = ",\n".join(f"{' ' * (level + 1)}{json.dumps(str(key))}: {_dump(one, level + 1)}"
-                           for key, one in value.items())
+        inner = ",\n".join(
+            f"{' ' * (level + 1)}{json.dumps(str(key))}: {_dump(one, level + 1)}" for key, one in value.items()
+        )
         return f"{{\n{inner}\n{' ' * level}}}"
     return json.dumps(value, allow_nan=False)

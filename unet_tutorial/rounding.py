@@ -170,7 +170,7 @@ def _bound(found, expected, terms, scale, dtype):
 def _spacing(dtype):
     dtype = np.dtype(dtype)
     if dtype.name == "bfloat16":
-        return 2.0 ** -7
+        return 2.0**-7
     if dtype.kind != "f":
         raise ValueError(f"dtype {dtype}: must be a float type, such as float32 or float64")
     return float(np.finfo(dtype).eps)

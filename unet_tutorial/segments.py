@@ -105,14 +105,19 @@ def as_probability(prediction, name="prediction"):
     if prediction.dtype.kind in "biu":
         prediction = prediction.astype(np.float32)
     if prediction.dtype.kind != "f":
-        raise ValueError(f"{name} of dtype {prediction.dtype}: must be the probability of cell, float in 0..1, "
-                         "or a label of 0 and 1")
+        raise ValueError(
+            f"{name} of dtype {prediction.dtype}: must be the probability of cell, float in 0..1, or a label of 0 and 1"
+        )
     if prediction.ndim not in (2, 3) or prediction.size == 0:
         raise ValueError(f"{name} of shape {prediction.shape}: must be (H, W) or (N, H, W), and not empty")
     if not np.isfinite(prediction).all():
         raise ValueError(f"{name}: holds {int((~np.isfinite(prediction)).sum())} values that are NaN or infinite")
-    return within_one(prediction, name, "must be the probability of cell, in 0..1",
-                      "take the soft-max of logits, grey values / 255, ids > 0")
+    return within_one(
+        prediction,
+        name,
+        "must be the probability of cell, in 0..1",
+        "take the soft-max of logits, grey values / 255, ids > 0",
+    )
 
 
 def as_stacks(prediction, truth):
@@ -126,8 +131,10 @@ def as_stacks(prediction, truth):
     else:
         prediction = as_probability(prediction)
     if shapes(prediction) != shapes(truth):
-        raise ValueError(f"prediction of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal, "
-                         "(H, W) or (N, H, W); of a two-class output take the channel of cell, output[..., 1]")
+        raise ValueError(
+            f"prediction of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal, "
+            "(H, W) or (N, H, W); of a two-class output take the channel of cell, output[..., 1]"
+        )
     if np.ndim(prediction[0]) == 1:
         prediction, truth = prediction[None], truth[None]
     labels = [as_label(one, f"truth[{index}]" if len(truth) > 1 else "truth") for index, one in enumerate(truth)]
@@ -168,21 +175,28 @@ def warn_if_reversed(prediction, truth, thresholds):
     cell = label == 1
     if cell.all() or not cell.any() or p[cell].mean(dtype=float) >= p[~cell].mean(dtype=float):
         return
-    if np.corrcoef(p, cell)[0, 1] > -max(0.3, 4 / p.size ** 0.5):
+    if np.corrcoef(p, cell)[0, 1] > -max(0.3, 4 / p.size**0.5):
         return
-    right, reversed_right = (max(np.mean((one > theta) == cell) for theta in as_thresholds(thresholds))
-                             for one in (p, 1 - p))
+    right, reversed_right = (
+        max(np.mean((one > theta) == cell) for theta in as_thresholds(thresholds)) for one in (p, 1 - p)
+    )
     if reversed_right > right:
-        warn(f"prediction: agrees with the truth in {right:.0%} of the pixels, reversed in {reversed_right:.0%}; must "
-             "be the probability of cell, and the truth 1 in cells and 0 on membranes: take 1 - prediction, or reverse "
-             "the truth")
+        warn(
+            f"prediction: agrees with the truth in {right:.0%} of the pixels, reversed in {reversed_right:.0%}; must "
+            "be the probability of cell, and the truth 1 in cells and 0 on membranes: take 1 - prediction, or reverse "
+            "the truth"
+        )
 
 
 def as_thresholds(threshold):
     """Return a threshold, or a sequence of thresholds, as a list of floats in 0..1, or raise ValueError."""
     values = np.atleast_1d(np.asarray(threshold))
-    if (values.ndim != 1 or values.size == 0 or values.dtype.kind not in "fiu"
-            or not ((values >= 0) & (values <= 1)).all()):
+    if (
+        values.ndim != 1
+        or values.size == 0
+        or values.dtype.kind not in "fiu"
+        or not ((values >= 0) & (values <= 1)).all()
+    ):
         raise ValueError(f"threshold {threshold!r}: must be a number in 0..1, or a sequence of such numbers")
     return values.astype(float).tolist()
 

@@ -8,8 +8,19 @@ import functools
 import numpy as np
 from scipy import ndimage
 
-from .texture import (bent_grid, blur, boundaries, capsule, draw_slices, ease, expose, generator, smooth_noise,
-                      vesicles, window)
+from .texture import (
+    bent_grid,
+    blur,
+    boundaries,
+    capsule,
+    draw_slices,
+    ease,
+    expose,
+    generator,
+    smooth_noise,
+    vesicles,
+    window,
+)
 
 STACK = 30  # slices in the stack that is imitated
 
@@ -140,8 +151,8 @@ def membranes(rng, depth, profile):
     line = ease((0.70 + 0.12 * noise(3) - inside) / 0.57) * (1 - 0.3 * ease(1 - inside / 0.04))
     oblique = ease(1.2 * (noise(34) - 0.5))
     lean = 2 + 18 * oblique * rng.random(profile.max() + 1)[profile]
-    haze = blur(oblique * np.exp(-(depth / lean) ** 2), 2.0)
-    smudge = blur(ease(1.6 * (noise(26) + 0.15 * noise(6) - 1.5)) * np.exp(-(depth / 12) ** 2), 1.5)
+    haze = blur(oblique * np.exp(-((depth / lean) ** 2)), 2.0)
+    smudge = blur(ease(1.6 * (noise(26) + 0.15 * noise(6) - 1.5)) * np.exp(-((depth / 12) ** 2)), 1.5)
     contrast = 92 + 10 * noise(30) + 16 * noise(4)
     darkness = line * contrast * (1 - 0.35 * oblique) + 50 * haze
     return interior, np.maximum(darkness, smudge * (96 + 18 * noise(4))), smudge
@@ -159,11 +170,12 @@ def cytoplasm(rng, depth, neurites, region, profile, along, across):
     level += (11 * fine - 5 * np.abs(fine) + 7 * noise(7) + 4 * noise(15)) * (0.7 + 0.7 * rng.random(count))[profile]
     threads = blur(rng.standard_normal((256, 64)), 0.7)
     start = 64 * rng.random((2, count))[:, profile]
-    threads = ndimage.map_coordinates(threads / threads.std(), (across / 1.5 + start[0], along / 10 + start[1]),
-                                      order=1, mode="grid-wrap")
+    threads = ndimage.map_coordinates(
+        threads / threads.std(), (across / 1.5 + start[0], along / 10 + start[1]), order=1, mode="grid-wrap"
+    )
     strength = np.where(rng.random(count) < 0.3, 36, 14) * rng.random(count)
     level -= np.maximum(threads - 0.3, 0) * strength[region]
-    level -= 30 * np.exp(-(noise(26) / 0.08) ** 2) * ease(noise(34) - 0.5) * (depth > 4)
+    level -= 30 * np.exp(-((noise(26) / 0.08) ** 2)) * ease(noise(34) - 0.5) * (depth > 4)
     richness = np.where(rng.random(count) < 0.35, 1.2, 0.6) * (0.2 + 0.8 * rng.random(count)) + 1.5 * glia
     likely = richness[profile] * (0.35 + 1.3 * ease(0.5 + 0.7 * noise(24))) * (depth > 5)
     return level - vesicles(rng, likely, glia[profile], 28)
@@ -189,8 +201,8 @@ def mitochondria(rng, level, neurites, region, along, across):
     matrix, contrast = 72 + 20 * rng.random(count), 10 + 26 * rng.random(count)
     body = matrix[region] + contrast[region] * cristae + 12 * noise(2.5)
     level = level + ease(0.5 - (outside + 2.4) / 2.0) * (body - level)
-    level += 0.75 * np.exp(-(outside / 1.6) ** 2) * (45 - level)
-    return level + 6 * np.exp(-((outside - 5) / 3.0) ** 2)
+    level += 0.75 * np.exp(-((outside / 1.6) ** 2)) * (45 - level)
+    return level + 6 * np.exp(-(((outside - 5) / 3.0) ** 2))
 
 
 def photograph(rng, level, noisy):
@@ -209,8 +221,10 @@ def annotate(rng, interior, smudge, smallest=40):
     Of the 4-connected components that meet at corners only the largest is kept: then no two instances touch.
     """
     axis = np.arange(len(interior))
-    rows, columns = (np.clip(np.rint(grid + 0.8 * smooth_noise(rng, interior.shape, 12)).astype(int), 0, axis[-1])
-                     for grid in (axis[:, None], axis))
+    rows, columns = (
+        np.clip(np.rint(grid + 0.8 * smooth_noise(rng, interior.shape, 12)).astype(int), 0, axis[-1])
+        for grid in (axis[:, None], axis)
+    )
     drawn = blur((interior & (smudge < 0.45))[rows, columns], 1.0) > 0.5
     group, groups = ndimage.label(drawn, np.ones((3, 3)))
     part, parts = ndimage.label(drawn)

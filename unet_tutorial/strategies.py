@@ -40,8 +40,10 @@ def make_strategy(name):
         if not 0 <= index < len(workers):
             raise IndexError(index)
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ValueError(f'TF_CONFIG {text!r}: must be like {{"cluster": {{"worker": ["host:port", "host:port"]}}, '
-                         '"task": {"type": "worker", "index": 0}}, with an index of its own for each worker') from error
+        raise ValueError(
+            f'TF_CONFIG {text!r}: must be like {{"cluster": {{"worker": ["host:port", "host:port"]}}, '
+            '"task": {"type": "worker", "index": 0}}, with an index of its own for each worker'
+        ) from error
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -67,7 +69,8 @@ def share(strategy, arrays):
     def part(array):
         size = len(array) // count
         return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(array[size * context.replica_id_in_sync_group:][:size]))
+            lambda context: tf.constant(array[size * context.replica_id_in_sync_group :][:size])
+        )
 
     return [part(array) for array in arrays]
 
@@ -82,6 +85,7 @@ def agree(strategy, number):
 
 def compiled(strategy, update):
     """Make one graph of an update that returns a scalar; with a strategy, the sum over the replicas."""
+
     def whole(*parts):
         if strategy is None:
             return update(*parts)

@@ -6,17 +6,17 @@ from matplotlib.colors import to_hex, to_rgb
 
 # Colour-blind safe and graded in lightness: output, convolution, pooling, copy and up stay apart in grey.
 COLOURS = {
-    "conv": "#1E55A8",      # 3x3 convolution: blue
-    "pool": "#C5332B",      # 2x2 max-pooling: red
-    "up": "#2FA660",        # 2x2 up-convolution: green
-    "copy": "#767B85",      # copy and crop: grey
-    "output": "#00464C",    # 1x1 convolution: teal
-    "accent": "#E69500",    # what the text points at: amber
-    "cell": "#F7CF5A",      # pale yellow
+    "conv": "#1E55A8",  # 3x3 convolution: blue
+    "pool": "#C5332B",  # 2x2 max-pooling: red
+    "up": "#2FA660",  # 2x2 up-convolution: green
+    "copy": "#767B85",  # copy and crop: grey
+    "output": "#00464C",  # 1x1 convolution: teal
+    "accent": "#E69500",  # what the text points at: amber
+    "cell": "#F7CF5A",  # pale yellow
     "membrane": "#2B2238",  # nearly black
-    "split": "#2FB4E8",     # one cell cut in two: sky blue
-    "merge": "#C2187A",     # two cells run together: magenta
-    "ink": "#1C2230",       # text and thin lines
+    "split": "#2FB4E8",  # one cell cut in two: sky blue
+    "merge": "#C2187A",  # two cells run together: magenta
+    "ink": "#1C2230",  # text and thin lines
     "paper": "#FFFFFF",
 }
 

@@ -41,7 +41,7 @@ def _spline(length, scale, shift):
     first = np.floor(position).astype(int)
     t = position - first
     near, far = 1 - t, t
-    return first, (near ** 3 / 6, 2 / 3 - far ** 2 + far ** 3 / 2, 2 / 3 - near ** 2 + near ** 3 / 2, far ** 3 / 6)
+    return first, (near**3 / 6, 2 / 3 - far**2 + far**3 / 2, 2 / 3 - near**2 + near**3 / 2, far**3 / 6)
 
 
 def blur(field, sigma):
@@ -58,14 +58,18 @@ def ease(x):
 def bent_grid(rng, size, bends):
     """Rows and columns of the pixel centres of a plane that was bent by noise: `bends` are (amplitude, scale) pairs."""
     axis = np.arange(size) + 0.5
-    return [grid + sum(amplitude * smooth_noise(rng, (size, size), scale) for amplitude, scale in bends)
-            for grid in (axis[:, None], axis)]
+    return [
+        grid + sum(amplitude * smooth_noise(rng, (size, size), scale) for amplitude, scale in bends)
+        for grid in (axis[:, None], axis)
+    ]
 
 
 def window(row, column, tall, wide):
     """Slices that reach `tall` and `wide` pixels from a point, cut off at 0 (and by the array, when they are used)."""
-    return tuple(slice(max(0, int(centre - reach)), max(0, int(centre + reach)))
-                 for centre, reach in ((row, tall), (column, wide)))
+    return tuple(
+        slice(max(0, int(centre - reach)), max(0, int(centre + reach)))
+        for centre, reach in ((row, tall), (column, wide))
+    )
 
 
 def capsule(rows, columns, shape):
@@ -73,7 +77,7 @@ def capsule(rows, columns, shape):
     row, column, cosine, sine, half, radius = shape
     down, right = rows - row, columns - column
     along, across = right * cosine + down * sine, down * cosine - right * sine
-    return along, across, np.sqrt((along - np.clip(along, -half, half)) ** 2 + across ** 2) - radius
+    return along, across, np.sqrt((along - np.clip(along, -half, half)) ** 2 + across**2) - radius
 
 
 def boundaries(ids):
@@ -90,24 +94,26 @@ def vesicles(rng, likely, solid, spacing):
     Where `solid` is true there are dots and small rings only.
     """
     size, reach = len(likely), 8
-    kinds = [_ring(*shape) for shape in ((0, 1.2, 0), (0, 1.7, 0), (0, 2.3, 0), (2.4, 1.3, 0), (3.2, 1.3, 0.4),
-                                         (4.2, 1.4, 0.5))]
+    kinds = [
+        _ring(*shape)
+        for shape in ((0, 1.2, 0), (0, 1.7, 0), (0, 2.3, 0), (2.4, 1.3, 0), (3.2, 1.3, 0.4), (4.2, 1.4, 0.5))
+    ]
     row, column, chance, kind, weight = rng.random((5, size * size // spacing))
     row, column = (size * row).astype(int), (size * column).astype(int)
     kind = (kind * np.where(solid[row, column], 4, 6)).astype(int)
-    weight = (20 + 46 * weight ** 2) * np.where(kind < 3, 1.3, 0.8)
+    weight = (20 + 46 * weight**2) * np.where(kind < 3, 1.3, 0.8)
     canvas = np.zeros((size + 2 * reach, size + 2 * reach))
     for one in np.flatnonzero(chance < likely[row, column]):
         i, j = row[one], column[one]
-        canvas[i:i + 2 * reach + 1, j:j + 2 * reach + 1] += weight[one] * kinds[kind[one]]
+        canvas[i : i + 2 * reach + 1, j : j + 2 * reach + 1] += weight[one] * kinds[kind[one]]
     return canvas[reach:-reach, reach:-reach]
 
 
 def _ring(radius, width, core):
     axis = np.arange(-8, 9.0)
-    distance = np.sqrt(axis[:, None] ** 2 + axis ** 2)
-    ring = np.exp(-((distance - radius) / width) ** 2)
-    return ring - core * np.exp(-(distance / (0.6 * radius)) ** 2) if core else ring
+    distance = np.sqrt(axis[:, None] ** 2 + axis**2)
+    ring = np.exp(-(((distance - radius) / width) ** 2))
+    return ring - core * np.exp(-((distance / (0.6 * radius)) ** 2)) if core else ring
 
 
 def expose(level):

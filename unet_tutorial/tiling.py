@@ -50,8 +50,10 @@ def mirror_pad(image, margin):
     margins = ((margin, margin),) * 2 if np.ndim(margin) == 0 else margin
     if np.shape(margins) != (2, 2):
         raise ValueError(f"margin {margin!r}: must be a whole number or ((top, bottom), (left, right))")
-    rows, columns = (_mirrored(side, *(as_size(value, "margin", minimum=0) for value in pair))
-                     for side, pair in zip(image.shape, margins))
+    rows, columns = (
+        _mirrored(side, *(as_size(value, "margin", minimum=0) for value in pair))
+        for side, pair in zip(image.shape, margins)
+    )
     return image[rows[:, np.newaxis], columns]
 
 
@@ -116,9 +118,13 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
     hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
     for start in tqdm(range(0, len(pieces), batch_size), unit="batch", disable=hidden):
-        batch = pieces[start:start + batch_size]
-        tiles = np.stack([padded[row.offset:row.offset + rows.tile, column.offset:column.offset + columns.tile]
-                          for row, column in batch])
+        batch = pieces[start : start + batch_size]
+        tiles = np.stack(
+            [
+                padded[row.offset : row.offset + rows.tile, column.offset : column.offset + columns.tile]
+                for row, column in batch
+            ]
+        )
         for (row, column), predicted in zip(batch, _activated(model, forward(tf.cast(tiles, model.input.dtype)))):
             probabilities[row.target, column.target] = predicted[row.kept, column.kept]
     return probabilities
@@ -159,8 +165,11 @@ def predict_rotated(model, image, rotations=7, angles=None, **options):
     image = _with_channels(image, model.input_shape[-1])
     if angles is None:
         angles = 360 / as_size(rotations, "rotations") * np.arange(rotations)
-    elif np.ndim(angles) != 1 or not len(angles) or not all(
-            isinstance(angle, numbers.Real) and math.isfinite(angle) for angle in angles):
+    elif (
+        np.ndim(angles) != 1
+        or not len(angles)
+        or not all(isinstance(angle, numbers.Real) and math.isfinite(angle) for angle in angles)
+    ):
         raise ValueError(f"angles {angles!r}: must be a sequence of at least one finite number, in degrees")
     return sum(_predict_turned(model, image, angle, options) for angle in angles) / len(angles)
 
@@ -172,8 +181,10 @@ def predict_flipped(model, image, **options):
     those of `predict_tiled`.
     """
     image = _with_channels(image, model.input_shape[-1])
-    return sum(np.flip(predict_tiled(model, np.flip(image, axes), **options), axes)
-               for axes in ((), (0,), (1,), (0, 1))) / 4
+    return (
+        sum(np.flip(predict_tiled(model, np.flip(image, axes), **options), axes) for axes in ((), (0,), (1,), (0, 1)))
+        / 4
+    )
 
 
 class _Piece(NamedTuple):
@@ -195,7 +206,7 @@ class _Axis(NamedTuple):
 def _lay(side, tile, stride, depth, padding):
     """Lay tiles along one axis of an image."""
     margin = geometry.context_margin(depth, padding)
-    unit = 2 ** depth
+    unit = 2**depth
     if tile is None:
         least = min(side, OPEN_OUTPUT) + 2 * margin
         tile = geometry.legal_input_sizes(least, least + unit, depth, padding)[0]
@@ -206,8 +217,10 @@ def _lay(side, tile, stride, depth, padding):
     if side <= gain or (padding == "same" and whole <= tile):
         stride = side
     elif gain < (unit if stride is None else 1):
-        raise ValueError(f"tile {tile}: gives only {max(gain, 0)} px, but tiles in phase lie at least {unit} px apart; "
-                         f"pass tile={tile - (gain - unit) // unit * unit} or more")
+        raise ValueError(
+            f"tile {tile}: gives only {max(gain, 0)} px, but tiles in phase lie at least {unit} px apart; "
+            f"pass tile={tile - (gain - unit) // unit * unit} or more"
+        )
     elif stride is None:
         stride = gain // unit * unit
     elif stride > gain:
@@ -219,8 +232,10 @@ def _lay(side, tile, stride, depth, padding):
         return _Axis(tile, (margin, offsets[-1] + tile - margin - side), pieces)
     tile = min(tile, whole)
     offsets = [*range(0, whole - tile, stride), whole - tile]
-    pieces = [_piece(offset, margin if offset else 0, tile - margin if offset + tile < whole else tile, side)
-              for offset in offsets]
+    pieces = [
+        _piece(offset, margin if offset else 0, tile - margin if offset + tile < whole else tile, side)
+        for offset in offsets
+    ]
     return _Axis(tile, (0, whole - side), pieces)
 
 
@@ -278,8 +293,13 @@ def _turn(image, angle, shape, order):
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     matrix = np.array([[cosine, sine], [-sine, cosine]])
     offset = (np.array(image.shape[:2]) - 1) / 2 - matrix @ ((np.array(shape) - 1) / 2)
-    return np.stack([scipy.ndimage.affine_transform(channel, matrix, offset, shape, order=order, mode="mirror")
-                     for channel in np.moveaxis(image, -1, 0)], axis=-1)
+    return np.stack(
+        [
+            scipy.ndimage.affine_transform(channel, matrix, offset, shape, order=order, mode="mirror")
+            for channel in np.moveaxis(image, -1, 0)
+        ],
+        axis=-1,
+    )
 
 
 def _mirrored(side, before, after):
@@ -294,6 +314,8 @@ def _with_channels(image, channels):
     found = 1 if image.ndim == 2 else image.shape[2]
     if found != channels:
         cure = shape_cure(image.shape) if channels == 1 else "; of RGBA take image[..., :3]" if found == 4 else ""
-        raise ValueError(f"image of shape {image.shape}: the model takes {channels} "
-                         f"{'channel' if channels == 1 else 'channels'}, (H, W, {channels}){cure}")
+        raise ValueError(
+            f"image of shape {image.shape}: the model takes {channels} "
+            f"{'channel' if channels == 1 else 'channels'}, (H, W, {channels}){cure}"
+        )
     return image.reshape(*image.shape[:2], channels)

@@ -15,8 +15,18 @@ from scipy import ndimage
 from . import augmentation, geometry, losses, strategies
 from ._progress import tqdm
 from ._tensorflow import keras, tf
-from .checks import (as_cells, as_grey_values, as_positive, as_size, as_slices, one_id_for_all, same_shape, spelled,
-                     trusted, warn)
+from .checks import (
+    as_cells,
+    as_grey_values,
+    as_positive,
+    as_size,
+    as_slices,
+    one_id_for_all,
+    same_shape,
+    spelled,
+    trusted,
+    warn,
+)
 from .model import unet_depth, unet_padding
 
 
@@ -48,6 +58,7 @@ def bfloat16_pays(size=64, channels=32, repeats=5):
     bool
         False where bfloat16 is slower, or where its convolutions raise an error.
     """
+
     def seconds(dtype):
         x = tf.cast(tf.random.stateless_normal((1, size, size, channels), (1, 2)), dtype)
         kernel = tf.Variable(tf.cast(tf.random.stateless_normal((3, 3, channels, channels), (3, 4)), dtype))
@@ -126,15 +137,19 @@ class TileBatches:
         if len(images) != len(cells):
             raise ValueError(f"{len(images)} images and {len(cells)} maps of cells: one map for each image")
         if len({*model.input_shape[1:3], tile} - {None}) != 1:
-            raise ValueError(f"model with the input {model.input_shape} and tile {tile}: must agree on one side of a "
-                             "square; give `tile` where the model leaves its sides open, and only there")
+            raise ValueError(
+                f"model with the input {model.input_shape} and tile {tile}: must agree on one side of a "
+                "square; give `tile` where the model leaves its sides open, and only there"
+            )
         tile = next(side for side in (*model.input_shape[1:3], tile) if side is not None)
         self.tile = as_size(tile, "tile")
         self.out = geometry.output_size(self.tile, unet_depth(model), unet_padding(model))
         if model.output_shape[-1] > 2:
-            raise ValueError(f"model with {model.output_shape[-1]} outputs: TileBatches makes labels of 0 and 1, so "
-                             "the other classes would never be learnt; take build_unet(classes=2), or give `train` batches "
-                             "of your own")
+            raise ValueError(
+                f"model with {model.output_shape[-1]} outputs: TileBatches makes labels of 0 and 1, so "
+                "the other classes would never be learnt; take build_unet(classes=2), or give `train` batches "
+                "of your own"
+            )
         self.margin = (self.tile - self.out) // 2
         self.batch_size = as_size(batch_size, "batch_size")
         self.augment, self.weigh = augment, weigh
@@ -148,9 +163,11 @@ class TileBatches:
             padding = tuple((self.margin + m // 2, self.margin + m - m // 2) for m in missing)
             self._pairs.append((np.pad(image, padding, "reflect"), np.pad(ids, padding, "reflect")))
             if weigh and one_id_for_all(ids) and self._would_tell_apart(self._pairs[-1][1]):
-                warn(f"{names[1]}: holds one id for several pieces, which `weigh` would tell apart by their ids; it is "
-                     "probably a label, and the border term is then 0 everywhere: number the cells with "
-                     f"scipy.ndimage.label({names[1]})[0]")
+                warn(
+                    f"{names[1]}: holds one id for several pieces, which `weigh` would tell apart by their ids; it is "
+                    "probably a label, and the border term is then 0 everywhere: number the cells with "
+                    f"scipy.ndimage.label({names[1]})[0]"
+                )
 
     def __iter__(self):
         return self
@@ -164,11 +181,11 @@ class TileBatches:
     def _tile(self):
         image, ids = self._pairs[self.rng.integers(len(self._pairs))]
         top, left = (self.rng.integers(side - self.tile + 1) for side in image.shape)
-        window = np.s_[top:top + self.tile, left:left + self.tile]
+        window = np.s_[top : top + self.tile, left : left + self.tile]
         image, ids = image[window], ids[window]
         if self.augment is not None:
             image, ids = augmentation.augment(image, ids, self.rng, **self.augment)
-        inner = np.s_[self.margin:self.margin + self.out, self.margin:self.margin + self.out]
+        inner = np.s_[self.margin : self.margin + self.out, self.margin : self.margin + self.out]
         ids = ids[inner]
         return image, (ids > 0).astype(np.int32), self._weights(ids)
 
@@ -177,12 +194,15 @@ class TileBatches:
             return np.ones(ids.shape, np.float32)
         weights = np.asarray(self.weigh(ids)).astype(np.float32)
         if weights.shape != ids.shape:
-            raise ValueError(f"weigh: gave weights of shape {weights.shape} for ids of shape {ids.shape}; must be one "
-                             "for each pixel")
+            raise ValueError(
+                f"weigh: gave weights of shape {weights.shape} for ids of shape {ids.shape}; must be one for each pixel"
+            )
         wrong = ~(np.isfinite(weights) & (weights >= 0))
         if wrong.any():
-            raise ValueError(f"weigh: gave {int(wrong.sum())} weights that are negative, NaN or infinite, first "
-                             f"{weights[wrong][0]}; must be finite and >= 0")
+            raise ValueError(
+                f"weigh: gave {int(wrong.sum())} weights that are negative, NaN or infinite, first "
+                f"{weights[wrong][0]}; must be finite and >= 0"
+            )
         return weights
 
     def _would_tell_apart(self, ids):
@@ -192,7 +212,7 @@ class TileBatches:
         places = ([*range(0, side - self.out, self.out), side - self.out] for side in ids.shape)
         with trusted(), contextlib.suppress(Exception):  # what takes labels only refuses the pieces
             for row, column in itertools.product(*places):
-                window = np.s_[row:row + self.out, column:column + self.out]
+                window = np.s_[row : row + self.out, column : column + self.out]
                 if not np.allclose(self.weigh(ids[window]), self.weigh(pieces[window]), equal_nan=True):
                     return True
         return False
@@ -214,8 +234,21 @@ class History:
         return len(self.losses)
 
 
-def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, every=60.0, watch=None, watch_every=100,
-          stop=None, strategy=None, identity=None, progress=True):
+def train(
+    model,
+    batches,
+    steps,
+    optimizer=None,
+    loss=None,
+    checkpoint=None,
+    every=60.0,
+    watch=None,
+    watch_every=100,
+    stop=None,
+    strategy=None,
+    identity=None,
+    progress=True,
+):
     """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
 
     Parameters
@@ -283,8 +316,10 @@ def train(model, batches, steps, optimizer=None, loss=None, checkpoint=None, eve
         if checkpoint.exists():
             history, first_rate = _load(checkpoint, model, optimizer, batches, identity)
     if not strategies.agree(strategy, history.steps):
-        raise ValueError(f"checkpoint {checkpoint}: has made {history.steps} steps here and others elsewhere; all "
-                         "machines must see one folder")
+        raise ValueError(
+            f"checkpoint {checkpoint}: has made {history.steps} steps here and others elsewhere; all "
+            "machines must see one folder"
+        )
 
     def update(images, labels, weights):
         with tf.GradientTape() as tape:
@@ -325,11 +360,15 @@ def _end(batch, checkpoint):
     for name, wrong in faults.items():
         if wrong.any():
             then = f" and go on from {checkpoint}" if checkpoint else ""
-            return (f"the {name} of the batch hold values that are NaN, infinite or, as weights, negative; mend the "
-                    f"batches, build the network again{then}, for its weights in memory are lost")
+            return (
+                f"the {name} of the batch hold values that are NaN, infinite or, as weights, negative; mend the "
+                f"batches, build the network again{then}, for its weights in memory are lost"
+            )
     then = f", without {checkpoint} or with its weights (pretrained.load_weights)," if checkpoint else ""
-    return (f"the training diverged, and the weights in memory are lost; build the network again and train it{then} "
-            "with a lower learning rate")
+    return (
+        f"the training diverged, and the weights in memory are lost; build the network again and train it{then} "
+        "with a lower learning rate"
+    )
 
 
 def _first_rate(optimizer):
@@ -341,17 +380,21 @@ def _first_rate(optimizer):
 
 
 def _state(model, optimizer):
-    return {f"{kind}/{index}": variable
-            for kind, owner in (("model", model), ("optimizer", optimizer))
-            for index, variable in enumerate(owner.variables)}
+    return {
+        f"{kind}/{index}": variable
+        for kind, owner in (("model", model), ("optimizer", optimizer))
+        for index, variable in enumerate(owner.variables)
+    }
 
 
 def _save(path, model, optimizer, batches, history, identity, first_rate):
     arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
     rng = getattr(batches, "rng", None)
-    story = json.dumps(dataclasses.asdict(history) | {"rng": rng and rng.bit_generator.state, "identity": identity,
-                                                      "learning_rate": first_rate},
-                       default=lambda value: np.asarray(value).tolist())
+    story = json.dumps(
+        dataclasses.asdict(history)
+        | {"rng": rng and rng.bit_generator.state, "identity": identity, "learning_rate": first_rate},
+        default=lambda value: np.asarray(value).tolist(),
+    )
     partial = path.with_name(path.name + ".partial")
     try:
         with open(partial, "wb") as file:
@@ -370,14 +413,21 @@ def _load(path, model, optimizer, batches, identity):
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"checkpoint {path}: cannot be read ({error}); delete it or name another file") from error
     if story.get("identity") != json.loads(json.dumps(identity)):
-        raise ValueError(f"checkpoint {path}: belongs to {story.get('identity')}, not to {identity}; delete it or name "
-                         "another file")
+        raise ValueError(
+            f"checkpoint {path}: belongs to {story.get('identity')}, not to {identity}; delete it or name another file"
+        )
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items()}:
         raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
     first_rate = story.get("learning_rate")
-    _check_rate(path, first_rate, _first_rate(optimizer), next(
-        (float(arrays[name]) for name, variable in variables.items() if variable is optimizer.learning_rate), None))
+    _check_rate(
+        path,
+        first_rate,
+        _first_rate(optimizer),
+        next(
+            (float(arrays[name]) for name, variable in variables.items() if variable is optimizer.learning_rate), None
+        ),
+    )
     for name, variable in variables.items():
         variable.assign(arrays[name])
     if story["rng"] and hasattr(batches, "rng"):
@@ -389,9 +439,13 @@ def _check_rate(path, first, given, kept):
     """Refuse to resume with another first rate; `kept` is the rate in the checkpoint, None if the step gives it."""
     texts = [rate if rate is None else spelled(np.float32(rate)) for rate in (first, given, kept)]
     if first is None and kept not in (None, given):
-        warn(f"checkpoint {path}: does not say with which learning rate its run began; it goes on with {texts[2]}, not "
-             f"with the optimizer's {texts[1]}")
+        warn(
+            f"checkpoint {path}: does not say with which learning rate its run began; it goes on with {texts[2]}, not "
+            f"with the optimizer's {texts[1]}"
+        )
     elif first is not None and given not in (first, kept):
-        raise ValueError(f"checkpoint {path}: its run began with the learning rate {texts[0]}, the optimizer has "
-                         f"{texts[1]}; make the optimizer with {texts[0]}, or name another file "
-                         "(pretrained.load_weights takes the weights of this one)")
+        raise ValueError(
+            f"checkpoint {path}: its run began with the learning rate {texts[0]}, the optimizer has "
+            f"{texts[1]}; make the optimizer with {texts[0]}, or name another file "
+            "(pretrained.load_weights takes the weights of this one)"
+        )

@@ -102,8 +102,10 @@ def _descents(prediction, truth, threshold, thin):
     """Yield for each slice the warped label and the mask of the pixels where it still differs from the proposal."""
     theta = as_threshold(threshold)
     if theta == 1:
-        raise ValueError("threshold 1.0: leaves a blank proposal, which has no warping error; must be below 1, the "
-                         "challenge stops at 0.9 (THRESHOLDS[:-1])")
+        raise ValueError(
+            "threshold 1.0: leaves a blank proposal, which has no warping error; must be below 1, the "
+            "challenge stops at 0.9 (THRESHOLDS[:-1])"
+        )
     prediction, truth = as_stacks(prediction, truth)
     warn_if_reversed(prediction, truth, theta)
     for probability, label in zip(prediction, truth):
@@ -117,7 +119,7 @@ def _descend(label, proposal, certainty):
     """Mask of the pixels that no sequence of simple flips, most certain first, turns from label into proposal."""
     height, width = label.shape
     padded = np.pad(label, 2)
-    codes = sum(padded[1 + dy:height + 3 + dy, 1 + dx:width + 3 + dx] << k for k, (dy, dx) in enumerate(NEIGHBOURS))
+    codes = sum(padded[1 + dy : height + 3 + dy, 1 + dx : width + 3 + dx] << k for k, (dy, dx) in enumerate(NEIGHBOURS))
     stride = width + 2
     codes = bytearray(codes)
     seen_by = [(dy * stride + dx, 1 << (k + 4) % 8) for k, (dy, dx) in enumerate(NEIGHBOURS)]

@@ -38,11 +38,20 @@ def open_page(site, browser):
         opened.append(page)
         page.set_default_timeout(PATIENCE)
         page.complaints = []
-        page.route("**/*", lambda route: route.continue_() if route.request.url.startswith((site, "data:", "blob:"))
-                   else (page.complaints.append(f"asks {route.request.url}"), route.abort()))
+        page.route(
+            "**/*",
+            lambda route: (
+                route.continue_()
+                if route.request.url.startswith((site, "data:", "blob:"))
+                else (page.complaints.append(f"asks {route.request.url}"), route.abort())
+            ),
+        )
         page.on("console", lambda message: page.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("response", lambda answer: page.complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)
+        page.on(
+            "response",
+            lambda answer: page.complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
+        )
         page.goto(f"{site}/{name}", wait_until="networkidle")
         settle(page)
         return page

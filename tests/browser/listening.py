@@ -33,7 +33,10 @@ def resting(locator):
 
 def heard(page, name, start):
     """The announcement of an explorable, by the class of its element, once it begins with `start`."""
-    return page.wait_for_function("""([said, start]) => {
+    return page.wait_for_function(
+        """([said, start]) => {
         const text = document.querySelector(said)?.textContent;
         return text?.startsWith(start) && text;
-    }""", arg=[f".{name} [aria-live]", start]).json_value()
+    }""",
+        arg=[f".{name} [aria-live]", start],
+    ).json_value()

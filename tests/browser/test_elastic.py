@@ -51,9 +51,15 @@ def folds(field):
 
 def ask(page, states):
     """What the page makes of levels, labels and vectors."""
-    told = page.evaluate(DEFORM, json.dumps([
-        [levels.ravel().tolist(), label.ravel().tolist(), *label.shape, nodes.reshape(2, 9).tolist()]
-        for levels, label, nodes in states]))
+    told = page.evaluate(
+        DEFORM,
+        json.dumps(
+            [
+                [levels.ravel().tolist(), label.ravel().tolist(), *label.shape, nodes.reshape(2, 9).tolist()]
+                for levels, label, nodes in states
+            ]
+        ),
+    )
     return json.loads(told)
 
 
@@ -62,7 +68,7 @@ def crops(slice_6, rng, count):
     for index in range(count):
         height, width = rng.integers(12, 120, 2)
         top, left = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
-        part = np.s_[top:top + height, left:left + width] if index % 10 else PART
+        part = np.s_[top : top + height, left : left + width] if index % 10 else PART
         levels, label = (one[part] for one in slice_6)
         yield levels, label, rng.normal(0, min(label.shape) * rng.uniform(0, 0.2), (2, 3, 3))
 
@@ -97,16 +103,22 @@ def test_places_far_beyond_the_border_are_mirrored_back(open_page, slice_6):
 
 def pixels(canvas):
     """Red, green and blue of a canvas."""
-    return np.reshape(canvas.evaluate("""(node) => Array.from(
-        node.getContext("2d").getImageData(0, 0, node.width, node.height).data)"""), (SIDE, SIDE, 4))[..., :3]
+    return np.reshape(
+        canvas.evaluate("""(node) => Array.from(
+        node.getContext("2d").getImageData(0, 0, node.width, node.height).data)"""),
+        (SIDE, SIDE, 4),
+    )[..., :3]
 
 
 def said(page, *parts):
     """What is announced, once it holds all of the parts."""
-    page.wait_for_function("""(parts) => {
+    page.wait_for_function(
+        """(parts) => {
         const { textContent } = document.querySelector(".elastic [aria-live]");
         return parts.every((part) => textContent.includes(part));
-    }""", arg=parts)
+    }""",
+        arg=parts,
+    )
     return page.locator(".elastic [aria-live]").text_content()
 
 
@@ -140,7 +152,8 @@ def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
     for row in str(vectors[0]).splitlines() + str(vectors[1]).splitlines():
         assert row.strip("[] ") in text
     assert [vector(knob) for knob in explorer.locator(".knob").all()] == pytest.approx(
-        np.moveaxis(vectors, 0, -1).reshape(9, 2), abs=0.51)
+        np.moveaxis(vectors, 0, -1).reshape(9, 2), abs=0.51
+    )
     slider = explorer.get_by_label("Sigma")
     assert slider.input_value() == "10"
     assert assert_shows(explorer, slice_6, vectors) == 0

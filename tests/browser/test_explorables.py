@@ -54,13 +54,18 @@ EXPLORABLES = (
     ("results", "threshold", computed),
     ("live", "live", looked_into),
 )
-each = pytest.mark.parametrize("place, name, prepare", EXPLORABLES,
-                               ids=lambda value: value if isinstance(value, str) else "")
+each = pytest.mark.parametrize(
+    "place, name, prepare", EXPLORABLES, ids=lambda value: value if isinstance(value, str) else ""
+)
 
 
 def test_these_are_all_explorables_of_the_book():
-    marked = [(path.stem, part.split('"')[0].strip("\\")) for path in sorted((ROOT / "book").iterdir()) if path.is_file()
-              for part in path.read_text(errors="ignore").replace('\\"', '"').split('data-explorable="')[1:]]
+    marked = [
+        (path.stem, part.split('"')[0].strip("\\"))
+        for path in sorted((ROOT / "book").iterdir())
+        if path.is_file()
+        for part in path.read_text(errors="ignore").replace('\\"', '"').split('data-explorable="')[1:]
+    ]
     assert sorted(marked) == sorted((place, name) for place, name, *_ in EXPLORABLES)
 
 
@@ -106,12 +111,16 @@ def test_without_scripts_a_still_is_all_that_shows(site, browser, place, name, p
 def test_a_still_shows_what_the_explorable_shows(open_page, place, name, prepare):
     page = open_page(f"book/{place}.html")
     root = page.locator(f"[data-explorable={name}]")
-    page.wait_for_function("name => !document.querySelector(`[data-explorable=${name}]`).innerText.includes('computing')", arg=name)
+    page.wait_for_function(
+        "name => !document.querySelector(`[data-explorable=${name}]`).innerText.includes('computing')", arg=name
+    )
     page.add_style_tag(content="* { transition: none !important; }")
     page.evaluate("() => { document.documentElement.dataset.theme = 'light'; }")
     resting(root)
     fresh = Image.open(io.BytesIO(root.screenshot())).convert("L")
-    still = Image.open(HTML / "explorables/stills" / f"{stills.name_of(name, root.get_attribute('data-mode'))}.webp").convert("L")
+    still = Image.open(
+        HTML / "explorables/stills" / f"{stills.name_of(name, root.get_attribute('data-mode'))}.webp"
+    ).convert("L")
     assert abs(still.width / still.height - fresh.width / fresh.height) < 0.05, "make stills takes it again"
     coarse = [np.asarray(picture.resize((64, 64), Image.Resampling.BOX), float) for picture in (fresh, still)]
     assert np.abs(coarse[0] - coarse[1]).mean() < 3, "make stills takes it again"

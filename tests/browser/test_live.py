@@ -60,8 +60,10 @@ def test_a_hundred_images_get_the_probabilities_of_keras(open_page, model):
     sides = [(1, 1), (2, 7), (44, 45), (100, 60), (130, 131)]
     images = [rng.uniform(size=sides[index % 5]).astype(np.float32) ** rng.uniform(0.3, 3) for index in range(100)]
     page = open_page(PAGE)
-    found = page.evaluate(PREDICT, [{"values": image.ravel().tolist(), "height": image.shape[0], "width": image.shape[1]}
-                                    for image in images])
+    found = page.evaluate(
+        PREDICT,
+        [{"values": image.ravel().tolist(), "height": image.shape[0], "width": image.shape[1]} for image in images],
+    )
     for image, values in zip(images, found):
         expected = tiling.predict_tiled(model, image)[..., 1]
         assert_agree(np.reshape(values, image.shape), expected, longest_sum(model), scale=1)
@@ -70,8 +72,10 @@ def test_a_hundred_images_get_the_probabilities_of_keras(open_page, model):
 def test_a_large_image_is_stitched_without_seams(open_page, model):
     levels = specimen.em_slice(40, 300, 1)[0]
     image = np.hstack([levels, levels[:, ::-1]]).astype(np.float32) / 255
-    found, = open_page(PAGE).evaluate(PREDICT, [{"values": image.ravel().tolist(), "height": 300, "width": 600}])
-    assert_agree(np.reshape(found, image.shape), tiling.predict_tiled(model, image)[..., 1], longest_sum(model), scale=1)
+    (found,) = open_page(PAGE).evaluate(PREDICT, [{"values": image.ravel().tolist(), "height": 300, "width": 600}])
+    assert_agree(
+        np.reshape(found, image.shape), tiling.predict_tiled(model, image)[..., 1], longest_sum(model), scale=1
+    )
 
 
 def test_each_map_inside_is_the_one_of_keras(open_page, model):
@@ -80,7 +84,8 @@ def test_each_map_inside_is_the_one_of_keras(open_page, model):
     page = open_page(PAGE)
     rng = np.random.default_rng(1)
     image = rng.uniform(size=(100, 100)).astype(np.float32)
-    told = page.evaluate("""async (values) => {
+    told = page.evaluate(
+        """async (values) => {
         const { Network } = await import(new URL("../explorables/network.js", location));
         const { LAYERS } = await import(new URL("../explorables/live.js", location));
         const network = new Network(1), image = { values: Float32Array.from(values), height: 100, width: 100 }, all = {};
@@ -90,11 +95,14 @@ def test_each_map_inside_is_the_one_of_keras(open_page, model):
         }
         network.close();
         return all;
-    }""", image.ravel().tolist())
+    }""",
+        image.ravel().tolist(),
+    )
     tile = tiling.mirror_pad(image, 44)[None, ..., None]
     layers = [layer for layer in model.layers if layer.name in told and layer.name != "output"]
     assert len(layers) == len(told) - 1 and {layer.name for layer in model.layers} - set(told) == {
-        f"expand{level}_{part}" for level in (1, 2, 3) for part in ("crop", "concat")}
+        f"expand{level}_{part}" for level in (1, 2, 3) for part in ("crop", "concat")
+    }
     maps = keras.Model(model.inputs, [layer.output for layer in layers])(tile)
     for layer, expected in zip(layers, maps):
         shape, total, first = told[layer.name]
@@ -107,10 +115,13 @@ def test_each_map_inside_is_the_one_of_keras(open_page, model):
 def test_segments_are_those_of_the_package(open_page):
     rng = np.random.default_rng(2)
     maps = [rng.uniform(size=rng.integers(1, 30, 2)) for _ in range(100)]
-    told = open_page(PAGE).evaluate("""async (maps) => {
+    told = open_page(PAGE).evaluate(
+        """async (maps) => {
         const { components } = await import(new URL("../explorables/segments.js", location));
         return maps.map((map) => Array.from(components(map.flat().map((value) => value > 0.5), map.length, map[0].length).ids));
-    }""", [one.tolist() for one in maps])
+    }""",
+        [one.tolist() for one in maps],
+    )
     for one, ids in zip(maps, told):
         assert np.array_equal(np.reshape(ids, one.shape), segments.segments(one, 0.5))
 
@@ -123,7 +134,9 @@ def test_the_page_segments_a_slice_at_once_and_agrees_with_the_package(open_page
     live.get_by_label("Threshold").fill("0.7")
     count = int(words(page).split(": ")[1].split()[0])
     assert "above 0.70" in words(page)
-    assert abs(count - segments.segments(probability, 0.7).max()) <= 1  # a pixel within 1e-4 of the threshold may differ
+    assert (
+        abs(count - segments.segments(probability, 0.7).max()) <= 1
+    )  # a pixel within 1e-4 of the threshold may differ
     assert page.complaints == []
 
 
@@ -140,7 +153,9 @@ def test_the_maps_are_chosen_and_the_square_moves_by_keyboard(open_page):
     page.keyboard.press("ArrowLeft")
     assert "row 206, column 206" in before and "row 206, column 198" in square.get_attribute("aria-label")
     live.locator(".box").nth(-1).dispatch_event("click")
-    page.wait_for_function("document.querySelectorAll('.live .words')[1].textContent.includes('Probability of cell: 1 map of 100 x 100')")
+    page.wait_for_function(
+        "document.querySelectorAll('.live .words')[1].textContent.includes('Probability of cell: 1 map of 100 x 100')"
+    )
     assert layer.input_value() == "Probability of cell"
 
 
@@ -178,7 +193,9 @@ def test_without_the_library_the_still_stays(browser, site):
     page = browser.new_page()
     page.route("**/explorables/library/**", lambda route: route.abort())
     page.goto(f"{site}/{PAGE}")
-    page.wait_for_function("document.querySelector('.live .words')?.textContent.startsWith('The network could not start here')")
+    page.wait_for_function(
+        "document.querySelector('.live .words')?.textContent.startsWith('The network could not start here')"
+    )
     assert page.locator(".live img[alt]").is_visible() and page.locator(".live canvas").count() == 0
     page.close()
 

@@ -43,8 +43,11 @@ def test_a_page_loads_without_complaint_fits_its_window_and_shows_no_tex(open_pa
     }}""")
     assert raw is None
     assert page.evaluate(OVERLAPS) == []
-    assert page.evaluate("""() => [...document.querySelectorAll('.bd-article img')].filter((image) => image.complete && (
-        image.getBoundingClientRect().right > image.closest('section').getBoundingClientRect().right + 1)).map(({ src }) => src)""") == []
+    assert (
+        page.evaluate("""() => [...document.querySelectorAll('.bd-article img')].filter((image) => image.complete && (
+        image.getBoundingClientRect().right > image.closest('section').getBoundingClientRect().right + 1)).map(({ src }) => src)""")
+        == []
+    )
 
 
 def test_the_test_of_overlaps_sees_one(open_page):
@@ -71,7 +74,9 @@ def test_folded_answers_open(open_page):
 @pytest.mark.parametrize("depth", range(1, 6))
 def test_the_size_explorer_agrees_with_geometry_on_every_size(open_page, depth, padding):
     page = open_page("book/architecture.html")
-    told = json.loads(page.evaluate("""async ([depth, padding]) => {
+    told = json.loads(
+        page.evaluate(
+            """async ([depth, padding]) => {
         const { walk, nearest, cropMargins } = await import(new URL("../explorables/geometry.js", location));
         const { sentence } = await import(new URL("../explorables/sizes.js", location));
         const all = [];
@@ -81,7 +86,10 @@ def test_the_size_explorer_agrees_with_geometry_on_every_size(open_page, depth, 
                       nearest(size, depth, padding), sentence(size, depth, padding)]);
         }
         return JSON.stringify(all);
-    }""", [depth, padding]))
+    }""",
+            [depth, padding],
+        )
+    )
     legal = geometry.legal_input_sizes(1, 1100, depth, padding)
     for size, (fault, sizes, margins, near, words) in enumerate(told, 1):
         assert (fault == "") == (size in legal)

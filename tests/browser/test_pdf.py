@@ -41,14 +41,18 @@ def test_every_link_leads_to_a_place_in_it_or_to_a_page_that_exists(book, whole)
             assert address[1:] in ids
         else:
             assert address.startswith(("https://", "http://")), address
-            if address.startswith(f"{text.site()}/") and not address.endswith(pdf.PDF.name):  # published beside the pages
+            if address.startswith(f"{text.site()}/") and not address.endswith(
+                pdf.PDF.name
+            ):  # published beside the pages
                 assert (book.html / urldefrag(address.removeprefix(f"{text.site()}/"))[0]).exists(), address
 
 
 def test_every_picture_fits_on_a_sheet_and_every_explorable_is_a_still_with_a_link(book, whole, site, browser):
     page = browser.new_page(viewport={"width": PAPER[0], "height": PAPER[1]})
     page.emulate_media(media="print")
-    page.route(f"{site}/book/whole.html", lambda route: route.fulfill(body=whole, content_type="text/html; charset=utf-8"))
+    page.route(
+        f"{site}/book/whole.html", lambda route: route.fulfill(body=whole, content_type="text/html; charset=utf-8")
+    )
     page.goto(f"{site}/book/whole.html", wait_until="load")
     page.wait_for_function("() => [...document.images].every(image => image.complete)")
     sizes = page.evaluate("""() => [...document.querySelectorAll("img, .explorable")].map(node => {
@@ -66,8 +70,12 @@ def test_the_outline_names_every_page_in_order(book, printed):
     for path in book.pages():
         page = BeautifulSoup((book.html / path.relative_to(book.root)).with_suffix(".html").read_text(), "html.parser")
         titles.append(" ".join(page.select_one("article h1").get_text().removesuffix("#").split()))
-    outline = [(entry.title, printed.get_destination_page_number(entry)) for entry in printed.outline if not isinstance(entry, list)]
-    chapters = outline[-len(titles):]
+    outline = [
+        (entry.title, printed.get_destination_page_number(entry))
+        for entry in printed.outline
+        if not isinstance(entry, list)
+    ]
+    chapters = outline[-len(titles) :]
     assert [title for title, _ in chapters] == titles
     numbers = [number for _, number in chapters]
     assert numbers == sorted(set(numbers)) and numbers[0] == 2 and numbers[-1] < len(printed.pages)
@@ -81,6 +89,8 @@ def test_links_are_live_and_no_tex_is_raw(printed):
     assert not [address for address in outside if "127.0.0.1" in address or "localhost" in address]
     known = printed.named_destinations
     names = [link["/Dest"] for link in inside if "/Dest" in link]
-    assert not [name for name in names if isinstance(name, str) and name.lstrip("/") not in {one.lstrip("/") for one in known}]
+    assert not [
+        name for name in names if isinstance(name, str) and name.lstrip("/") not in {one.lstrip("/") for one in known}
+    ]
     words = "".join(page.extract_text() for page in printed.pages[4:200])
     assert "\\(" not in words and "\\frac" not in words

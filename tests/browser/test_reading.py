@@ -43,10 +43,13 @@ def compressed(path):
 @pytest.fixture(scope="module")
 def weight(site, browser):
     """Bytes of each file that a page asks for, compressed where that is less, read down to its end."""
+
     def of(name):
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         asked = set()
-        page.on("request", lambda request: asked.add(urlparse(request.url).path) if request.url.startswith(site) else None)
+        page.on(
+            "request", lambda request: asked.add(urlparse(request.url).path) if request.url.startswith(site) else None
+        )
         page.goto(f"{site}/{name}", wait_until="networkidle")
         settle(page)
         for height in range(0, page.evaluate("document.documentElement.scrollHeight"), 800):
@@ -55,6 +58,7 @@ def weight(site, browser):
         page.wait_for_function("[...document.images].every((one) => one.complete || !one.getClientRects().length)")
         page.close()
         return {path: compressed(HTML / path.lstrip("/")) for path in asked}
+
     return of
 
 

@@ -25,8 +25,11 @@ def length(span):
 
 def sides(depth, padding):
     """Sides of all maps of the tile that the page shows: in the valid net, 2 * 2 ** depth + 4 output pixels."""
-    size = next(size for size in geometry.legal_input_sizes(1, 300, depth) if
-                geometry.output_size(size, depth) >= 2 * 2 ** depth + 4)
+    size = next(
+        size
+        for size in geometry.legal_input_sizes(1, 300, depth)
+        if geometry.output_size(size, depth) >= 2 * 2**depth + 4
+    )
     if padding == "same":
         size = next(legal for legal in geometry.legal_input_sizes(size, 300, depth, "same"))
     return geometry.layer_sizes(size, depth, padding)
@@ -42,8 +45,11 @@ def dependencies(depth, padding):
         kind, source, target = kinds[map_index], n[map_index], n[map_index + 1]
         step = np.zeros((target, source), bool)
         for pixel in range(target):
-            reach = {"conv": range(pixel, pixel + 3) if padding == "valid" else range(pixel - 1, pixel + 2),
-                     "pool": (2 * pixel, 2 * pixel + 1), "up": (pixel // 2,)}[kind]
+            reach = {
+                "conv": range(pixel, pixel + 3) if padding == "valid" else range(pixel - 1, pixel + 2),
+                "pool": (2 * pixel, 2 * pixel + 1),
+                "up": (pixel // 2,),
+            }[kind]
             step[pixel, [one for one in reach if 0 <= one < source]] = True
         before = (found[-1].astype(int) @ step) > 0
         if kind == "up":
@@ -51,7 +57,7 @@ def dependencies(depth, padding):
         if kind == "pool":
             skip = skips.pop()
             margin = (source - skip.shape[1]) // 2
-            assert not (skip & ~before[:, margin:margin + skip.shape[1]]).any()  # the skip's way lies inside
+            assert not (skip & ~before[:, margin : margin + skip.shape[1]]).any()  # the skip's way lies inside
         found.append(before)
     return found
 
@@ -65,7 +71,7 @@ def test_a_hundred_states_and_all_pixels_of_the_page_see_what_geometry_says(open
         assert told["spans"][0] == {"first": first, "last": last}
         assert told["spans"][-1] == {"first": index, "last": index}
         assert (min(told["widths"]), max(told["widths"])) == geometry.receptive_field(depth)
-        assert told["widths"][index % 2 ** depth] == last - first + 1
+        assert told["widths"][index % 2**depth] == last - first + 1
         assert told["tile"] == sides(depth, padding)[0]
 
 
@@ -81,36 +87,42 @@ def test_the_span_in_every_map_is_what_following_each_pixel_finds(open_page, dep
             assert (one["first"], one["last"], one["side"]) == (span["first"], span["last"], seen.shape[1])
             # Each map lies in the middle of the input, and each pixel over as many input pixels as it should.
             assert one["left"] + one["whole"] == n[0] and one["whole"] - one["left"] == one["scale"] * one["side"]
-            assert (one["from"], one["to"]) == tuple(one["left"] + one["scale"] * end for end in (
-                span["first"], span["last"] + 1))
+            assert (one["from"], one["to"]) == tuple(
+                one["left"] + one["scale"] * end for end in (span["first"], span["last"] + 1)
+            )
         scales = [place["scale"] for place in told["places"]]
-        assert scales[0] == scales[-1] == 1 and max(scales) == 2 ** depth
+        assert scales[0] == scales[-1] == 1 and max(scales) == 2**depth
 
 
 def words(index, depth, padding, back):
     """What the page should say, from `geometry` and from following each pixel."""
-    seen, n, period = dependencies(depth, padding)[back], sides(depth, padding), 2 ** depth
+    seen, n, period = dependencies(depth, padding)[back], sides(depth, padding), 2**depth
     if back == 0:
         return f"This is output pixel {index}. Follow the layers back to see on which pixels of each map it depends."
     if back < 6 * depth + 2:
         first, last = np.flatnonzero(seen[index])[[0, -1]]
         kinds = (["conv", "conv", "pool"] * depth + ["conv"] * 2 + ["up", "conv", "conv"] * depth)[::-1]
         layer = {"conv": "a 3x3 convolution", "pool": "a 2x2 max-pooling", "up": "an up-convolution"}[kinds[back - 1]]
-        return (f"{back} of {6 * depth + 2} layers back, through {layer}: pixels {first} to {last} of {seen.shape[1]}, "
-                f"{last - first + 1} px.")
+        return (
+            f"{back} of {6 * depth + 2} layers back, through {layer}: pixels {first} to {last} of {seen.shape[1]}, "
+            f"{last - first + 1} px."
+        )
     lengths = [length(geometry.input_span(one, depth, padding)) for one in range(n[-1])]
     first, last = geometry.input_span(index, depth, padding)
     zeros = sum(not 0 <= pixel < n[0] for pixel in range(first, last + 1))
-    said = (f"Output pixel {index} sees input pixels {first} to {last}: {lengths[index]} px"
-            + (f", {zeros} of them zeros outside." if zeros else "."))
+    said = f"Output pixel {index} sees input pixels {first} to {last}: {lengths[index]} px" + (
+        f", {zeros} of them zeros outside." if zeros else "."
+    )
     least, most = geometry.receptive_field(depth)
     if least == most:
         return f"{said} At depth {depth} every output pixel sees {most} px."
     for other in (index - 1, index + 1):
         if 0 <= other < n[-1] and lengths[other] != lengths[index]:
             said += f" Its neighbour {other} sees {lengths[other]} px."
-    return (f"{said} The phase decides, {index} mod {period} = {index % period}: of every {period} pixels, "
-            f"{lengths[:period].count(least)} see {least} px and {lengths[:period].count(most)} see {most} px.")
+    return (
+        f"{said} The phase decides, {index} mod {period} = {index % period}: of every {period} pixels, "
+        f"{lengths[:period].count(least)} see {least} px and {lengths[:period].count(most)} see {most} px."
+    )
 
 
 def test_the_words_are_true_in_a_hundred_states(open_page):
@@ -120,8 +132,14 @@ def test_the_words_are_true_in_a_hundred_states(open_page):
         depth, padding = NETS[rng.integers(len(NETS))]
         whole = 6 * depth + 2
         valid = padding == "valid"  # elsewhere the spans may run out of the maps, which `dependencies` cannot see
-        states.append((int(rng.integers(sides(depth, padding)[-1])), depth, padding,
-                       int(rng.integers(whole)) if valid and number % 2 else whole))
+        states.append(
+            (
+                int(rng.integers(sides(depth, padding)[-1])),
+                depth,
+                padding,
+                int(rng.integers(whole)) if valid and number % 2 else whole,
+            )
+        )
     for state, told in zip(states, open_page(PAGE).evaluate(TOLD, states)):
         assert told["words"].replace("−", "-") == words(*state)
 
@@ -133,8 +151,11 @@ def test_the_first_view_is_what_the_text_says(open_page):
     assert "The picture starts at output pixel 3." in text
     assert explorer.get_by_role("slider", name="Output pixel").input_value() == "3"
     assert explorer.get_by_role("slider", name="Depth").input_value() == "4"
-    assert explorer.locator("[aria-live]").text_content().startswith(
-        "Output pixel 3 sees input pixels 0 to 187: 188 px. Its neighbour 4 sees 204 px.")
+    assert (
+        explorer.locator("[aria-live]")
+        .text_content()
+        .startswith("Output pixel 3 sees input pixels 0 to 187: 188 px. Its neighbour 4 sees 204 px.")
+    )
     n, found = sides(4, "valid"), dependencies(4, "valid")
     rows = [f"{seen[3].sum()} of {seen.shape[1]}" for seen in found]
     assert explorer.locator("svg [data-kind] .width").all_text_contents() == rows and len(rows) == len(n) == 27

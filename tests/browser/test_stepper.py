@@ -46,24 +46,27 @@ def draw(rng, least=1):
 def test_a_hundred_convolutions_are_those_of_keras(open_page):
     rng = np.random.default_rng(0)
     states = [(*draw(rng, 4), "valid") for _ in range(50)] + [(*draw(rng), "same") for _ in range(50)]
-    told = open_page(CONTRACTING).evaluate(TOLD, [
-        ["slide", pixels.tolist(), kernel.tolist(), stride, padding] for pixels, kernel, stride, padding in states])
+    told = open_page(CONTRACTING).evaluate(
+        TOLD,
+        [["slide", pixels.tolist(), kernel.tolist(), stride, padding] for pixels, kernel, stride, padding in states],
+    )
     for (pixels, kernel, stride, padding), answer in zip(states, told):
         sums = [[place["sum"] for place in row] for row in answer["result"]]
         assert np.array_equal(sums, convolution(pixels, kernel, stride, padding))  # integers: no tolerance
         top, left, framed = answer["top"], answer["left"], np.array(answer["framed"])
-        assert np.array_equal(framed[top:top + len(pixels), left:left + len(pixels[0])], pixels)
+        assert np.array_equal(framed[top : top + len(pixels), left : left + len(pixels[0])], pixels)
         assert np.abs(framed).sum() == np.abs(pixels).sum()
         for place in (place for row in answer["result"] for place in row):
-            window = framed[place["top"]:place["top"] + len(kernel), place["left"]:place["left"] + len(kernel)]
+            window = framed[place["top"] : place["top"] + len(kernel), place["left"] : place["left"] + len(kernel)]
             assert np.array_equal(place["products"], np.stack([window, kernel], axis=-1))
 
 
 def test_a_hundred_up_convolutions_are_those_of_keras_after_any_number_of_stamps(open_page):
     rng = np.random.default_rng(1)
     states = [(*draw(rng), int(rng.integers(0, 65))) for _ in range(100)]
-    told = open_page(EXPANDING).evaluate(TOLD, [
-        ["stamp", pixels.tolist(), kernel.tolist(), stride, done] for pixels, kernel, stride, done in states])
+    told = open_page(EXPANDING).evaluate(
+        TOLD, [["stamp", pixels.tolist(), kernel.tolist(), stride, done] for pixels, kernel, stride, done in states]
+    )
     for (pixels, kernel, stride, done), answer in zip(states, told):
         stamped = (np.arange(pixels.size) < done).reshape(pixels.shape)
         assert np.array_equal(answer["output"], up_convolution(pixels * stamped, kernel, stride))
@@ -74,7 +77,7 @@ def test_the_counts_away_from_the_edges_are_those_of_a_large_map(open_page):
     states = [(size, stride) for size in (1, 2, 3, 4) for stride in (1, 2, 3)]
     for (size, stride), answer in zip(states, open_page(EXPANDING).evaluate(TOLD, [["inner", *one] for one in states])):
         counts = up_convolution(np.ones((9, 9)), np.ones((size, size)), stride)
-        assert answer == np.unique(counts[size - 1:8 * stride + 1, size - 1:8 * stride + 1]).tolist()
+        assert answer == np.unique(counts[size - 1 : 8 * stride + 1, size - 1 : 8 * stride + 1]).tolist()
         assert (len(answer) == 1) == (size % stride == 0)
 
 
@@ -92,9 +95,23 @@ def test_what_is_shown_in_a_hundred_states_is_what_keras_computes(open_page):
         result = convolution(pixels, kernel, stride, padding)
         position = int(rng.integers(0, (result.size if mode == "convolution" else pixels.size) + 1))
         states.append((mode, pixels, kernel, stride, padding, position))
-    told = open_page(CONTRACTING).evaluate(TOLD, [["view", {
-        "mode": mode, "input": pixels.tolist(), "kernel": kernel.tolist(), "stride": stride, "padding": padding,
-        "position": position}] for mode, pixels, kernel, stride, padding, position in states])
+    told = open_page(CONTRACTING).evaluate(
+        TOLD,
+        [
+            [
+                "view",
+                {
+                    "mode": mode,
+                    "input": pixels.tolist(),
+                    "kernel": kernel.tolist(),
+                    "stride": stride,
+                    "padding": padding,
+                    "position": position,
+                },
+            ]
+            for mode, pixels, kernel, stride, padding, position in states
+        ],
+    )
     for (mode, pixels, kernel, stride, padding, position), seen in zip(states, told):
         shown = [[cell["text"].replace("−", "-") for cell in row] for row in seen["result"]]
         written = [[value(term) for term in row] for row in seen["sum"]]
@@ -118,7 +135,7 @@ def test_what_is_shown_in_a_hundred_states_is_what_keras_computes(open_page):
             assert [[cell["note"] or 0 for cell in row] for row in seen["result"]] == counts.tolist()
             if position:
                 row, column = (stride * int(one) for one in np.unravel_index(position - 1, pixels.shape))
-                assert np.array_equal(written, output[row:row + len(kernel), column:column + len(kernel)])
+                assert np.array_equal(written, output[row : row + len(kernel), column : column + len(kernel)])
                 assert (seen["resultWindow"]["row"], seen["resultWindow"]["column"]) == (row, column)
             assert ("does not divide" in seen["words"]) == bool(len(kernel) % stride)
 
@@ -160,7 +177,8 @@ def test_the_convolution_starts_where_the_text_says_and_ends_with_the_result_of_
     assert texts(grids[2]) == ["0", "3"] + [""] * 13
     assert stepper.locator(".sum").text_content() == "0·(−1)+ 0·0+ 1·1" + "+ 0·(−1)+ 0·0+ 1·1" * 2 + "= 3"
     assert stepper.locator("[aria-live]").text_content() == (
-        "Place 2 of 15: the sum at row 0, column 1 is 3. The 5 x 7 map becomes 3 x 5.")
+        "Place 2 of 15: the sum at row 0, column 1 is 3. The 5 x 7 map becomes 3 x 5."
+    )
     stepper.get_by_role("slider", name="Place").press("End")
     assert texts(grids[2]) == convolution(image, edge, 1, "valid").ravel().astype(str).tolist()
     stepper.get_by_role("slider", name="Stride").press("ArrowRight")
@@ -183,14 +201,21 @@ def test_the_up_convolution_starts_where_the_text_says_and_ends_with_the_counts_
     assert "They start at stamp 5 of 9, with kernel 3 and stride 2" in article(page)
     assert stepper.locator("[aria-live]").text_content() == (
         "Stamp 5 of 9: 3 times the kernel, at rows 2 to 4, columns 2 to 4. Away from the edges output pixels get "
-        "1, 2 or 4 stamps: a checkerboard, since stride 2 does not divide kernel size 3.")
+        "1, 2 or 4 stamps: a checkerboard, since stride 2 does not divide kernel size 3."
+    )
     stepper.get_by_role("slider", name="Stamp").press("End")
     counts = up_convolution(np.ones((3, 3)), np.ones((3, 3)), 2)
-    notes, shares = zip(*result.locator("[data-note]").evaluate_all(
-        "cells => cells.map((cell) => [cell.dataset.note, cell.style.getPropertyValue('--share')].map(parseFloat))"))
+    notes, shares = zip(
+        *result.locator("[data-note]").evaluate_all(
+            "cells => cells.map((cell) => [cell.dataset.note, cell.style.getPropertyValue('--share')].map(parseFloat))"
+        )
+    )
     assert list(notes) == counts.ravel().tolist() and shares == pytest.approx((38 * counts / 4).ravel())
-    for stride, said in ((1, "each output pixel gets 16 stamps"), (2, "each output pixel gets 4 stamps"),
-                         (3, "output pixels get 1, 2 or 4 stamps: a checkerboard")):
+    for stride, said in (
+        (1, "each output pixel gets 16 stamps"),
+        (2, "each output pixel gets 4 stamps"),
+        (3, "output pixels get 1, 2 or 4 stamps: a checkerboard"),
+    ):
         stepper.get_by_role("slider", name="Kernel").fill("4")
         stepper.get_by_role("slider", name="Stride").fill(str(stride))
         assert said in stepper.locator(".words").text_content()

@@ -47,7 +47,7 @@ def crops(pictures, rng, count):
     while count:
         height, width = rng.integers(8, 120, 2)
         top, left = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
-        part = np.s_[top:top + height, left:left + width]
+        part = np.s_[top : top + height, left : left + width]
         if label[part].any():
             count -= 1
             yield levels[part], (label[part] > 0).astype(np.uint8), rng.choice(THRESHOLDS)
@@ -57,8 +57,9 @@ def noise(rng, count):
     """Blotches and a truth that has little to do with them: holes, diagonals and ties in abundance."""
     for _ in range(count):
         height, width = rng.integers(3, 60, 2)
-        levels, truth = (ndimage.gaussian_filter(rng.uniform(0, 255, (height, width)), rng.uniform(0.4, 1.5))
-                         for _ in range(2))
+        levels, truth = (
+            ndimage.gaussian_filter(rng.uniform(0, 255, (height, width)), rng.uniform(0.4, 1.5)) for _ in range(2)
+        )
         truth = (truth > np.quantile(truth, 0.3)).astype(np.uint8)
         levels = np.round(levels / 8).astype(int) * 8
         yield levels, truth, rng.choice([0.02, 0.98, *np.round(rng.uniform(0.35, 0.65, 8), 2)])
@@ -80,9 +81,13 @@ def groups(found, cells):
 def test_a_hundred_states_are_judged_as_the_package_judges_them(open_page, pictures):
     rng = np.random.default_rng(0)
     states = [*crops(pictures, rng, 50), *noise(rng, 50)]
-    told = open_page(PAGE).evaluate(JUDGE, [
-        [levels.ravel().tolist(), truth.ravel().tolist(), *truth.shape, float(theta)]
-        for levels, truth, theta in states])
+    told = open_page(PAGE).evaluate(
+        JUDGE,
+        [
+            [levels.ravel().tolist(), truth.ravel().tolist(), *truth.shape, float(theta)]
+            for levels, truth, theta in states
+        ],
+    )
     seen = {"split": 0, "merge": 0, "cut": 0, "joining": 0}
     for (levels, truth, theta), result in zip(states, told):
         probability = levels / 255
@@ -117,7 +122,8 @@ def panels(explorer):
     """The numbers, and the thresholds where they are least, that stand above the three plots."""
     heads = explorer.locator(".panel p").all()
     return [float(head.locator("strong").text_content()) for head in heads], [
-        float(head.locator("button").text_content().removeprefix("least at ")) for head in heads]
+        float(head.locator("button").text_content().removeprefix("least at ")) for head in heads
+    ]
 
 
 def test_the_first_view_is_what_the_text_says(open_page, pictures, part):
@@ -140,11 +146,14 @@ def test_the_first_view_is_what_the_text_says(open_page, pictures, part):
     assert explorer.locator(".key li").all_text_contents() == [
         f"{len(cut)} cells cut into {metrics.merged_cells(cells, found)} pieces",
         f"{len(joined)} segment joins {metrics.merged_cells(found, cells)} cells",
-        f"{split} pixels split a cell", f"{merge} pixels merge cells"]
+        f"{split} pixels split a cell",
+        f"{merge} pixels merge cells",
+    ]
     assert explorer.locator("[aria-live]").text_content() == (
         f"At 0.40, {len(cut)} cells are cut and {metrics.merged_cells(found, cells)} are joined. This is too high for "
         "the pixel error and the Rand error, too low for the warping error. "
-        f"Pixel error {values[0]:.4f}. Rand error {values[1]:.4f}. Warping error {values[2]:.5f}.")
+        f"Pixel error {values[0]:.4f}. Rand error {values[1]:.4f}. Warping error {values[2]:.5f}."
+    )
     assert page.complaints == []
 
 
@@ -154,11 +163,16 @@ def test_the_curves_are_the_errors_with_their_parts_and_each_least_one_is_one_pr
     expected = []
     for theta in THRESHOLDS:
         scores, masks = metrics.rand_scores(*part, theta), metrics.warping_errors(*part, theta)
-        expected.append([metrics.pixel_error(*part, theta) / 0.3,
-                         *((1 - score) / 0.7 for score in (scores.split, scores.merge, scores.f)),
-                         *(mask.mean() / 0.006 for mask in (*masks, np.logical_or(*masks)))])
+        expected.append(
+            [
+                metrics.pixel_error(*part, theta) / 0.3,
+                *((1 - score) / 0.7 for score in (scores.split, scores.merge, scores.f)),
+                *(mask.mean() / 0.006 for mask in (*masks, np.logical_or(*masks))),
+            ]
+        )
     drawn = explorer.locator(".plot path").evaluate_all(
-        "paths => paths.map((path) => path.getAttribute('d').slice(1).split(/[L,]/).map(Number))")
+        "paths => paths.map((path) => path.getAttribute('d').slice(1).split(/[L,]/).map(Number))"
+    )
     for curve, heights in zip(drawn, np.transpose(expected), strict=True):
         np.testing.assert_allclose(curve[::2], np.linspace(0, 100, 97), atol=0.006)
         np.testing.assert_allclose(curve[1::2], 100 - 100 * heights, atol=0.006)  # two digits are drawn
@@ -166,8 +180,10 @@ def test_the_curves_are_the_errors_with_their_parts_and_each_least_one_is_one_pr
         panel, least = explorer.locator(".panel").nth(index), int(np.argmin(np.transpose(expected)[curve]))
         panel.get_by_role("button").press("Enter")
         assert "the best threshold for the" in heard(page, "threshold", f"At {THRESHOLDS[least]:.2f}")
-        places = [panel.locator(one).evaluate("node => [parseFloat(node.style.left), parseFloat(node.style.bottom)]")
-                  for one in (".line", ".plot > .least", ".dot")]
+        places = [
+            panel.locator(one).evaluate("node => [parseFloat(node.style.left), parseFloat(node.style.bottom)]")
+            for one in (".line", ".plot > .least", ".dot")
+        ]
         assert [across for across, _ in places] == pytest.approx([100 * least / 96] * 3)
         assert places[2][1] == pytest.approx(100 * expected[least][curve], abs=0.001)  # the browser rounds
 

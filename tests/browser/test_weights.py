@@ -45,14 +45,22 @@ def ellipses(cells, height=HEIGHT, width=WIDTH):
     depths = [np.ones((height, width))]
     for cell in cells:
         turn = np.exp(-1j * cell["angle"]) * (columns - cell["x"] + 1j * (rows - cell["y"]))
-        depths.append((turn.real / cell["a"])**2 + (turn.imag / cell["b"])**2)
+        depths.append((turn.real / cell["a"]) ** 2 + (turn.imag / cell["b"]) ** 2)
     return np.argmin(depths, axis=0)
 
 
 def random_cells(rng):
     """None to six cells, many of which touch, overlap, or reach over the edge."""
-    return [{"x": int(rng.integers(WIDTH)), "y": int(rng.integers(HEIGHT)), "a": rng.uniform(5, 25),
-             "b": rng.uniform(5, 25), "angle": rng.uniform(-3, 3)} for _ in range(rng.integers(7))]
+    return [
+        {
+            "x": int(rng.integers(WIDTH)),
+            "y": int(rng.integers(HEIGHT)),
+            "a": rng.uniform(5, 25),
+            "b": rng.uniform(5, 25),
+            "angle": rng.uniform(-3, 3),
+        }
+        for _ in range(rng.integers(7))
+    ]
 
 
 def random_state(rng, **state):
@@ -105,11 +113,14 @@ def test_cells_stay_on_the_map_and_apart_and_each_keeps_its_centre(open_page):
     rng = np.random.default_rng(2)
     wanted = rng.uniform(-20, (WIDTH + 20, HEIGHT + 20), (2000, 2))
     which = rng.integers(6, size=2000)
-    told = open_page(PAGE).evaluate("""async (places) => {
+    told = open_page(PAGE).evaluate(
+        """async (places) => {
         const { START, moved } = await import(new URL("../explorables/weights.js", location));
         let { cells } = START;
         return places.map(([index, x, y]) => cells = moved(cells, index, x, y));
-    }""", np.column_stack([which, wanted]).tolist())
+    }""",
+        np.column_stack([which, wanted]).tolist(),
+    )
     centres = np.array([[[cell["x"], cell["y"]] for cell in cells] for cells in told])
     assert centres.min(axis=(0, 1)).tolist() == [5, 5]
     assert centres.max(axis=(0, 1)).tolist() == [WIDTH - 6, HEIGHT - 6]
@@ -145,28 +156,34 @@ def settled(page, text):
 
 
 def state_at_start(page):
-    return json.loads(page.evaluate("""async () => {
+    return json.loads(
+        page.evaluate("""async () => {
         const { START } = await import(new URL("../explorables/weights.js", location));
         return JSON.stringify(START);
-    }"""))
+    }""")
+    )
 
 
 def test_the_first_view_is_what_the_page_says_of_it(open_page):
     page = open_page(PAGE)
     start = state_at_start(page)
-    ids = losses.separate_touching(ellipses(start["cells"][:start["count"]]))
+    ids = losses.separate_touching(ellipses(start["cells"][: start["count"]]))
     weights = losses.border_weight_map(ids, start["w0"], start["sigma"])
     x, y = start["pixel"]["x"], start["pixel"]["y"]
-    assert (ids[y, x - 2:x + 4] == [1, 0, 0, 0, 0, 2]).all() and f"{weights[y, x]:.2f}" == "6.07"
+    assert (ids[y, x - 2 : x + 4] == [1, 0, 0, 0, 0, 2]).all() and f"{weights[y, x]:.2f}" == "6.07"
     explorable = opened(page)
     section = page.locator("section", has=explorable).last
     assert "At first it stands in a gap of 4 px" in " ".join(section.text_content().split())
     assert section.locator("mjx-container", has_text="6.07").count() or "6.07" in section.inner_html()
     assert [text.replace("\u00a0", " ") for text in explorable.locator("dd").all_text_contents()] == [
-        "2.00 px to cell 1", "3.00 px to cell 2", "10 exp(−5.00² / 50) = 6.07"]
+        "2.00 px to cell 1",
+        "3.00 px to cell 2",
+        "10 exp(−5.00² / 50) = 6.07",
+    ]
     assert explorable.locator(".words").text_content() == (
         "Cross-hair: 2.00 px to cell 1, 3.00 px to cell 2, border term 6.07. "
-        f"Highest: {weights.max():.2f}, between cells 3 and 4.")
+        f"Highest: {weights.max():.2f}, between cells 3 and 4."
+    )
     assert page.complaints == []
 
 
@@ -263,7 +280,10 @@ def test_it_fits_and_its_targets_are_large_enough(open_page, width, theme):
     opened(page)
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    sizes = page.eval_on_selector_all(".weights :is(input, button, .handle .target)", """nodes => nodes
+    sizes = page.eval_on_selector_all(
+        ".weights :is(input, button, .handle .target)",
+        """nodes => nodes
         .filter((node) => node.getClientRects().length)
-        .map((node) => node.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height))""")
+        .map((node) => node.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height))""",
+    )
     assert len(sizes) == 10 and min(sizes) >= 24

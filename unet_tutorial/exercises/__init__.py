@@ -69,8 +69,10 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
     if first is None:
         print(f"{name}: right on {len(cases)} inputs")
         return
-    raise Wrong(f"{name}({describe(names or truth, cases[first])}): {faults[first]}"
-                f"{cause(mistakes, cases, came, run, tolerance)}")
+    raise Wrong(
+        f"{name}({describe(names or truth, cases[first])}): {faults[first]}"
+        f"{cause(mistakes, cases, came, run, tolerance)}"
+    )
 
 
 def cause(mistakes, cases, came, run, tolerance=TOLERANCE):
@@ -90,15 +92,21 @@ def refuses(function, name, cases, rule, error=ValueError, told=None):
     for case in cases:
         got = at_home(call, function, *case)
         if "raised" not in got:
-            raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
-                        f"{show(got['value'])} instead.")
+            raise Wrong(
+                f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
+                f"{show(got['value'])} instead."
+            )
         if error.__name__ not in got["raised"]:
-            raise Wrong(f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
-                        f"{got['raised'][0]}: {got['text']}")
+            raise Wrong(
+                f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
+                f"{got['raised'][0]}: {got['text']}"
+            )
         numbers = told(*case) if told else ()
-        law(not numbers or {*re.findall(r"\d+", got["text"])} & {*map(str, numbers)},
+        law(
+            not numbers or {*re.findall(r"\d+", got["text"])} & {*map(str, numbers)},
             f"{name}({describe(None, case)}): refuses rightly, but the message {got['text']!r} does not name what is "
-            f"wrong, {' or '.join(map(str, numbers))}")
+            f"wrong, {' or '.join(map(str, numbers))}",
+        )
     print(f"{name}: rightly refuses {len(cases)} inputs")
 
 
@@ -186,13 +194,22 @@ def _difference(expected, came, tolerance, part=""):
     if isinstance(expected, dict):
         if not isinstance(came, dict):
             return f"{part}expected {', '.join(expected)}, came {show(came)}."
-        return next(filter(None, (_difference(expected[key], came.get(key), tolerance, f"{key}: ") for key in expected)),
-                    None)
+        return next(
+            filter(None, (_difference(expected[key], came.get(key), tolerance, f"{key}: ") for key in expected)), None
+        )
     if isinstance(expected, tuple):
         if not isinstance(came, (tuple, np.ndarray)) or len(came) != len(expected):
             return f"{part}expected {len(expected)} values, came {show(came)}."
-        return next(filter(None, (_difference(want, got, tolerance, f"{part}value {number} of {len(expected)}: ")
-                                  for number, (want, got) in enumerate(zip(expected, came), 1))), None)
+        return next(
+            filter(
+                None,
+                (
+                    _difference(want, got, tolerance, f"{part}value {number} of {len(expected)}: ")
+                    for number, (want, got) in enumerate(zip(expected, came), 1)
+                ),
+            ),
+            None,
+        )
     if isinstance(expected, str) or expected is None:
         return None if came == expected else f"{part}expected {expected}, came {show(came)}."
     try:
@@ -297,8 +314,12 @@ def _leads_on(value):
     if isinstance(value, types.ModuleType):
         return value.__name__.split(".")[0] == PACKAGE
     origin = getattr(value, "__module__", None)
-    return callable(value) and isinstance(origin, str) and origin.split(".")[0] in (PACKAGE, "__main__", "builtins") and (
-        not isinstance(value, type(len)))
+    return (
+        callable(value)
+        and isinstance(origin, str)
+        and origin.split(".")[0] in (PACKAGE, "__main__", "builtins")
+        and (not isinstance(value, type(len)))
+    )
 
 
 def codes(code):

@@ -17,7 +17,7 @@ ROOM = 0.02  # by how much another reading must score better to be named as the 
 
 def hidden_slices(seed=None):
     """Fresh synthetic slices: images and labels, (3, 256, 256) each. The seed may be a list of numbers."""
-    number = int(np.random.default_rng(seed).integers(2 ** 31))
+    number = int(np.random.default_rng(seed).integers(2**31))
     images, labels, _ = specimen.synthetic_em(SLICES, SIDE, number)
     return images, labels
 
@@ -27,15 +27,27 @@ def probabilities(segment, seed=None):
     images, _ = hidden_slices(seed)
     for part in (images[:1, :160, :216], images[:, :184, :152]):
         p = _predict(segment, part)
-        law(p.min() >= 0 and p.max() <= 1, f"segment({describe(['images'], (part,))}): expected probabilities from 0 to 1, "
+        law(
+            p.min() >= 0 and p.max() <= 1,
+            f"segment({describe(['images'], (part,))}): expected probabilities from 0 to 1, "
             f"came numbers from {p.min():.3g} to {p.max():.3g}",
-            "these are logits; the soft-max is missing." if p.min() < 0 else None)
-    law(len(np.unique(p)) != 2, "segment: returns two values only", "the threshold is applied already; return the probability.")
+            "these are logits; the soft-max is missing." if p.min() < 0 else None,
+        )
+    law(
+        len(np.unique(p)) != 2,
+        "segment: returns two values only",
+        "the threshold is applied already; return the probability.",
+    )
     whole, part = _predict(segment, images[:1]), _predict(segment, images[:1, :150, :201])
     drift = np.abs(part - whole[:, :150, :201]).mean()
-    law(drift < DRIFT, f"segment: a slice of 150 x 201 pixels must come out like the same pixels of the whole slice; they "
-        f"differ by {drift:.2f} on average", "what is left over beside whole tiles is not predicted." if
-        np.ptp(part[..., -1]) == 0 < np.ptp(whole[..., -1]) else None)
+    law(
+        drift < DRIFT,
+        f"segment: a slice of 150 x 201 pixels must come out like the same pixels of the whole slice; they "
+        f"differ by {drift:.2f} on average",
+        "what is left over beside whole tiles is not predicted."
+        if np.ptp(part[..., -1]) == 0 < np.ptp(whole[..., -1])
+        else None,
+    )
     print("segment: returns probabilities")
 
 
@@ -45,13 +57,23 @@ def alone(segment, seed=None):
     images = images[:, :160, :184]
     text = fault(*({"value": _predict(segment, images)} for _ in range(2)), SAME)
     law(text is None, f"segment: the same slices give another result each time: {text}")
-    together, apart = _predict(segment, images), np.concatenate([_predict(segment, images[i:i + 1]) for i in range(SLICES)])
+    together, apart = (
+        _predict(segment, images),
+        np.concatenate([_predict(segment, images[i : i + 1]) for i in range(SLICES)]),
+    )
     text = fault({"value": apart}, {"value": together}, SAME)
-    law(text is None, f"segment: slices together must give what each gives alone: {text}",
-        "the order of the slices is turned around." if np.allclose(together, apart[::-1], atol=SAME) else
-        "something is computed over all slices at once, for example a mean grey value, or batch normalization in training.")
-    law(not np.allclose(apart, apart[:1]) or np.ptp(apart) == 0, "segment: three different slices give one and the same result",
-        "what was computed for one slice is remembered and given for others.")
+    law(
+        text is None,
+        f"segment: slices together must give what each gives alone: {text}",
+        "the order of the slices is turned around."
+        if np.allclose(together, apart[::-1], atol=SAME)
+        else "something is computed over all slices at once, for example a mean grey value, or batch normalization in training.",
+    )
+    law(
+        not np.allclose(apart, apart[:1]) or np.ptp(apart) == 0,
+        "segment: three different slices give one and the same result",
+        "what was computed for one slice is remembered and given for others.",
+    )
     print("segment: each slice for itself")
 
 
@@ -62,7 +84,9 @@ def v_rand_at_least(segment, threshold, least, seed=None):
 
 def pixel_error_at_most(segment, threshold, most, seed=None):
     """Check the pixel error on hidden slices, at the student's threshold."""
-    _at_least(segment, threshold, -most, seed, "pixel error", lambda p, labels, level: -metrics.pixel_error(p, labels, level))
+    _at_least(
+        segment, threshold, -most, seed, "pixel error", lambda p, labels, level: -metrics.pixel_error(p, labels, level)
+    )
 
 
 def budget(model, most=MOST_WEIGHTS):
@@ -70,18 +94,27 @@ def budget(model, most=MOST_WEIGHTS):
     law(model is not Ellipsis, f"model: {UNSOLVED}")
     got = at_home(count_weights, model)
     law("value" in got, f"model: expected a Keras model; {got.get('text')}")
-    law(got["value"] <= most, f"model: expected at most {most:,} weights, came {got['value']:,}.",
-        "too many filters at the top, or too many levels: a level has four times the weights of the one above.")
+    law(
+        got["value"] <= most,
+        f"model: expected at most {most:,} weights, came {got['value']:,}.",
+        "too many filters at the top, or too many levels: a level has four times the weights of the one above.",
+    )
     print(f"model: {got['value']:,} weights of at most {most:,}")
 
 
 def own_network(segment, model):
     """Check that the network is not the one that the package brings along, nor began as it."""
-    law(not at_home(leans_on_pretrained, segment), "segment: leans on unet_tutorial.pretrained; train a network of your own")
+    law(
+        not at_home(leans_on_pretrained, segment),
+        "segment: leans on unet_tutorial.pretrained; train a network of your own",
+    )
     got = at_home(likeness, model)
     law("value" in got, f"model: expected a Keras model; {got.get('text')}")
-    law(got["value"] < 0.5, "model: these weights are those of the network that the package brings along, or began as them; "
-        "train a network of your own")
+    law(
+        got["value"] < 0.5,
+        "model: these weights are those of the network that the package brings along, or began as them; "
+        "train a network of your own",
+    )
     print("model: your own")
 
 
@@ -92,6 +125,7 @@ def count_weights(model):
 
 def likeness(model):
     """Correlation of the weights of a Keras model with those of the package's trained network; 0 where the shapes differ."""
+
     def whole():
         from .. import pretrained
 
@@ -100,6 +134,7 @@ def likeness(model):
             return 0.0
         own, known = np.concatenate(own), np.concatenate(known)
         return float(np.corrcoef(own, known)[0, 1]) if own.std() else 0.0
+
     return capture(whole)
 
 
@@ -123,11 +158,17 @@ def leans_on_pretrained(function):
 def _predict(segment, images):
     p = value_of(segment, images)
     p = np.asarray(p, np.float64) if isinstance(p, (np.ndarray, tuple)) else p
-    law(isinstance(p, np.ndarray) and p.shape == images.shape,
+    law(
+        isinstance(p, np.ndarray) and p.shape == images.shape,
         f"segment({describe(['images'], (images,))}): expected shape {images.shape}, came {show(p)}.",
         "both classes are returned; return the probability of cell alone."
-        if getattr(p, "shape", ())[:-1] == images.shape else None)
-    law(np.isfinite(p).all(), f"segment({describe(['images'], (images,))}): {np.sum(~np.isfinite(p))} pixels are not finite")
+        if getattr(p, "shape", ())[:-1] == images.shape
+        else None,
+    )
+    law(
+        np.isfinite(p).all(),
+        f"segment({describe(['images'], (images,))}): {np.sum(~np.isfinite(p))} pixels are not finite",
+    )
     return p
 
 
@@ -142,10 +183,12 @@ def _v_rand(p, labels, threshold):
 
 
 def _at_least(segment, threshold, least, seed, name, measure):
-    law(isinstance(threshold, numbers.Real) and 0 <= threshold < 1,
-        f"THRESHOLD: expected a number from 0 to below 1, came {show(threshold)}")
+    law(
+        isinstance(threshold, numbers.Real) and 0 <= threshold < 1,
+        f"THRESHOLD: expected a number from 0 to below 1, came {show(threshold)}",
+    )
     if seed is None:
-        seed = [int(np.random.default_rng().integers(2 ** 31))]
+        seed = [int(np.random.default_rng().integers(2**31))]
     p, labels = _on_hidden(segment, tuple(np.atleast_1d(seed).tolist()))
     p = np.clip(p, 0, 1)
     came = measure(p, labels, threshold)
@@ -153,19 +196,31 @@ def _at_least(segment, threshold, least, seed, name, measure):
     if came >= least:
         print(f"{name}: {abs(came):.3f}, {rule}")
         return
-    hint = next((hint for hint, other, level in _readings(p, threshold)
-                 if measure(other, labels, level) > max(came + ROOM, least)), None)
+    hint = next(
+        (
+            hint
+            for hint, other, level in _readings(p, threshold)
+            if measure(other, labels, level) > max(came + ROOM, least)
+        ),
+        None,
+    )
     law(False, f"{name} on hidden slices: expected {rule}, came {abs(came):.3f}.", hint)
 
 
 def _readings(p, threshold):
-    yield ("this is the probability of membrane, where that of cell is asked for: 1 minus it scores better.", 1 - p,
-           threshold)
+    yield (
+        "this is the probability of membrane, where that of cell is asked for: 1 minus it scores better.",
+        1 - p,
+        threshold,
+    )
     yield "rows and columns are swapped.", p.transpose(0, 2, 1), threshold
     yield "the slices are in another order.", p[::-1], threshold
     for shift in (4, 8, 16, 44):
         for step in (shift, -shift):
-            yield (f"the prediction lies about {shift} px beside the image; look at how it is cut and pasted.",
-                   np.roll(p, (step, step), (1, 2)), threshold)
+            yield (
+                f"the prediction lies about {shift} px beside the image; look at how it is cut and pasted.",
+                np.roll(p, (step, step), (1, 2)),
+                threshold,
+            )
     for level in (0.3, 0.5, 0.7):
         yield f"the prediction is better than its THRESHOLD: {level} scores higher here.", p, level

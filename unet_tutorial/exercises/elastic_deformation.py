@@ -8,7 +8,21 @@ import numpy as np
 from scipy import ndimage, stats
 
 from ..rounding import largest_difference, rounding_bound
-from . import TOLERANCE, UNSOLVED, Mistake, at_home, call, capture, cause, check, fault, law, refuse_borrowed, show, value_of
+from . import (
+    TOLERANCE,
+    UNSOLVED,
+    Mistake,
+    at_home,
+    call,
+    capture,
+    cause,
+    check,
+    fault,
+    law,
+    refuse_borrowed,
+    show,
+    value_of,
+)
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
 DRAWS = 800
@@ -25,11 +39,17 @@ PLACES = (
     ({"mode": "constant"}, "there are zeros beyond the border; the image must be mirrored there."),
     ({"mode": "grid-wrap"}, "beyond the border comes the opposite edge; the image must be mirrored there."),
     ({"mode": "nearest", "once": True}, "places are mirrored once and then cut off; far outside, mirror them again."),
-    ({"mode": "grid-wrap", "once": True}, "places are mirrored once and may be negative then; mirror them again."))
-GREY = (({"order": 0}, "the nearest pixel is taken; an image needs linear interpolation."),
-        ({"order": 3}, "the interpolation is cubic (order 3 is SciPy's default); the task asks for a linear one."))
-SMOOTH = tuple(({"order": order, "then": then}, "the label is interpolated, which makes values that are no ids.")
-               for order in (1, 3) for then in (None, np.array, np.round, np.trunc))
+    ({"mode": "grid-wrap", "once": True}, "places are mirrored once and may be negative then; mirror them again."),
+)
+GREY = (
+    ({"order": 0}, "the nearest pixel is taken; an image needs linear interpolation."),
+    ({"order": 3}, "the interpolation is cubic (order 3 is SciPy's default); the task asks for a linear one."),
+)
+SMOOTH = tuple(
+    ({"order": order, "then": then}, "the label is interpolated, which makes values that are no ids.")
+    for order in (1, 3)
+    for then in (None, np.array, np.round, np.trunc)
+)
 
 
 def displacement_field(function, seed=None, sizes=((35, 63), (65, 47))):
@@ -40,30 +60,54 @@ def displacement_field(function, seed=None, sizes=((35, 63), (65, 47))):
     cases = [(zigzag + rng.normal(0, 4, (3, 3, 2)), *size) for size in sizes]
     fields = [_field_of(function, *case) for case in cases]
     displaced = _hint_of_nodes([case[0] for case in cases], fields)
-    straight = cause([Mistake(
-        "the vectors are interpolated linearly; cubic curves have no kinks at the nodes.",
-        lambda vectors, height, width: ndimage.zoom(vectors, (height / 3, width / 3, 1), order=1))],
-        cases, [{"value": field} for field in fields], call)
+    straight = cause(
+        [
+            Mistake(
+                "the vectors are interpolated linearly; cubic curves have no kinks at the nodes.",
+                lambda vectors, height, width: ndimage.zoom(vectors, (height / 3, width / 3, 1), order=1),
+            )
+        ],
+        cases,
+        [{"value": field} for field in fields],
+        call,
+    )
     for (vectors, *size), field in zip(cases, fields):
         name, nodes, other = f"displacement_field({size[0]} x {size[1]})", _at_nodes(field), rng.normal(0, 9, (3, 3, 2))
         steep = _field_of(function, slope, *size)
         worst = np.unravel_index(np.abs(nodes - vectors).max(-1).argmax(), (3, 3))
-        law(_close(nodes, vectors), f"{name}: at the pixel of node [{worst[0]}, {worst[1]}] expected its vector "
-            f"{vectors[worst].round(2)}, came {nodes[worst].round(2)}.", displaced)
-        law(_close(_field_of(function, np.tile(other[0, 0], (3, 3, 1)), *size), other[0, 0]),
-            f"{name}: nine equal vectors must give the same vector to every pixel.")
-        law(_close(_field_of(function, vectors + other, *size), field + _field_of(function, other, *size)),
-            f"{name}: the field of a sum of vectors must be the sum of their fields (clipping breaks this, PCHIP too).")
+        law(
+            _close(nodes, vectors),
+            f"{name}: at the pixel of node [{worst[0]}, {worst[1]}] expected its vector "
+            f"{vectors[worst].round(2)}, came {nodes[worst].round(2)}.",
+            displaced,
+        )
+        law(
+            _close(_field_of(function, np.tile(other[0, 0], (3, 3, 1)), *size), other[0, 0]),
+            f"{name}: nine equal vectors must give the same vector to every pixel.",
+        )
+        law(
+            _close(_field_of(function, vectors + other, *size), field + _field_of(function, other, *size)),
+            f"{name}: the field of a sum of vectors must be the sum of their fields (clipping breaks this, PCHIP too).",
+        )
         for axis, step in enumerate(("row", "column")):
             came, kink = (np.abs(np.diff(values, 2, axis)).max() for values in (field, vectors * 2 / (size[axis] - 1)))
-            law(came < 0.6 * kink, f"{name}: a kink or a jump: from one {step} to the next the slope changes by "
-                f"{came:.3g}; with straight lines between the nodes it would be {kink:.3g}.{straight}")
+            law(
+                came < 0.6 * kink,
+                f"{name}: a kink or a jump: from one {step} to the next the slope changes by "
+                f"{came:.3g}; with straight lines between the nodes it would be {kink:.3g}.{straight}",
+            )
             came, slant = np.abs(np.diff(steep, 2, axis)).max(), 20 / (size[axis] - 1)
-            law(came < 0.5 * slant, f"{name}: a jump: for vectors that grow evenly from node to node, here by {slant:.3g} "
+            law(
+                came < 0.5 * slant,
+                f"{name}: a jump: for vectors that grow evenly from node to node, here by {slant:.3g} "
                 f"from one {step} to the next, that step suddenly changes by {came:.3g}.",
-                f"one {step} of the field appears twice." if _repeats(steep, axis) else None)
-        law(np.abs(field).max() < 2 * np.abs(vectors).max(), f"{name}: between the nodes the field grows to "
-            f"{np.abs(field).max():.3g}, more than twice the largest component, {np.abs(vectors).max():.3g}.")
+                f"one {step} of the field appears twice." if _repeats(steep, axis) else None,
+            )
+        law(
+            np.abs(field).max() < 2 * np.abs(vectors).max(),
+            f"{name}: between the nodes the field grows to "
+            f"{np.abs(field).max():.3g}, more than twice the largest component, {np.abs(vectors).max():.3g}.",
+        )
     print(f"displacement_field: meets the conditions on {len(sizes)} sizes")
 
 
@@ -77,15 +121,32 @@ def warp(function, seed=None, shapes=IMAGES, reach=0, dtype="float64"):
 def warp_label(function, seed=None, shapes=IMAGES, reach=0, largest=200, dtype="int64"):
     """Check the values of `warp_label(label, field)`; `reach` as in `warp`."""
     rng = np.random.default_rng(seed)
-    cases = [(rng.choice(rng.integers(largest // 2, largest, 4), shape).astype(dtype), _random_field(rng, shape, reach))
-             for shape in shapes]
-    check(function, _warp_label, cases, (
-        *_mistakes(cases, PLACES + SMOOTH, order=0), Mistake(
-            "each id is interpolated by itself, and the largest share wins; take the nearest pixel.", _by_share),
-        Mistake("the places are kept in the label's dtype, which is too small for them.",
-                lambda label, field: _warp(label, field, order=0, part=lambda places: np.rint(places).astype(label.dtype))),
-        Mistake("large ids are changed, because they pass through floats of 32 bits.",
-                lambda label, field: _warp_label(label.astype(np.float32), field))), tolerance=0)  # ids are copied
+    cases = [
+        (rng.choice(rng.integers(largest // 2, largest, 4), shape).astype(dtype), _random_field(rng, shape, reach))
+        for shape in shapes
+    ]
+    check(
+        function,
+        _warp_label,
+        cases,
+        (
+            *_mistakes(cases, PLACES + SMOOTH, order=0),
+            Mistake(
+                "each id is interpolated by itself, and the largest share wins; take the nearest pixel.", _by_share
+            ),
+            Mistake(
+                "the places are kept in the label's dtype, which is too small for them.",
+                lambda label, field: _warp(
+                    label, field, order=0, part=lambda places: np.rint(places).astype(label.dtype)
+                ),
+            ),
+            Mistake(
+                "large ids are changed, because they pass through floats of 32 bits.",
+                lambda label, field: _warp_label(label.astype(np.float32), field),
+            ),
+        ),
+        tolerance=0,
+    )  # ids are copied
 
 
 def warp_label_dtype(function, seed=None, dtypes=("uint8", "int16", "int32")):
@@ -108,18 +169,38 @@ def deform(function, seed=None, shapes=((7, 9), (12, 8))):
         inputs, name = (rng.normal(size=shape), rng.integers(0, 9, shape)), f"deform(image and label: shape {shape})"
         got = _deformed(function, 1000.0, rng, 1, *inputs)
         results, before = got["results"][0, 0], [one.ravel() for one in inputs]
-        image, label, swapped = (round(after[18] - one[18]) * (largest_difference(after[19:], one[19:]) < TOLERANCE)
-                                 for after, one in zip(results[[0, 1, 1]], (*before, before[0])))
-        law(image == WARPED, f"{name}: the first result is not what `warp` makes of image and field.",
-            "the two results are swapped: the image comes first." if swapped == WARPED else
-            "the image goes through `warp_label`." if image == WARPED_LABEL else None)
-        law(label == WARPED_LABEL, f"{name}: the second result is not what `warp_label` makes of label and field.",
-            "the label goes through `warp`, which interpolates." if label == WARPED else
-            "the label reaches `warp_label` as floats; pass it as it came." if label == WARPED_OTHER else None)
-        law(np.abs(results[0, :18] - results[1, :18]).max() < 2 and got["apart"] < 0.1, f"{name}: image and label are warped with different "
-            f"fields: at node [0, 0] the vectors are {results[0, :2].round()} and {results[1, :2].round()}.")
-        law(not got["altered"], f"{name}: the field that reaches `warp` is not the one that `displacement_field` made.",
-            "it is rounded, turned round, or its components are swapped on the way.")
+        image, label, swapped = (
+            round(after[18] - one[18]) * (largest_difference(after[19:], one[19:]) < TOLERANCE)
+            for after, one in zip(results[[0, 1, 1]], (*before, before[0]))
+        )
+        law(
+            image == WARPED,
+            f"{name}: the first result is not what `warp` makes of image and field.",
+            "the two results are swapped: the image comes first."
+            if swapped == WARPED
+            else "the image goes through `warp_label`."
+            if image == WARPED_LABEL
+            else None,
+        )
+        law(
+            label == WARPED_LABEL,
+            f"{name}: the second result is not what `warp_label` makes of label and field.",
+            "the label goes through `warp`, which interpolates."
+            if label == WARPED
+            else "the label reaches `warp_label` as floats; pass it as it came."
+            if label == WARPED_OTHER
+            else None,
+        )
+        law(
+            np.abs(results[0, :18] - results[1, :18]).max() < 2 and got["apart"] < 0.1,
+            f"{name}: image and label are warped with different "
+            f"fields: at node [0, 0] the vectors are {results[0, :2].round()} and {results[1, :2].round()}.",
+        )
+        law(
+            not got["altered"],
+            f"{name}: the field that reaches `warp` is not the one that `displacement_field` made.",
+            "it is rounded, turned round, or its components are swapped on the way.",
+        )
         law(not got["changed"], f"{name}: the function changes its input `{got['changed']}`; work on a copy.")
     print(f"deform: image and label move together on {len(shapes)} shapes")
 
@@ -132,22 +213,40 @@ def deform_vectors(function, seed=None, sigmas=(3.0, 0.5)):
         name, values = f"deform, {DRAWS} calls with sigma {sigma:g}", draw.ravel() / sigma
         law(values.any(), f"{name}: all vectors are 0.")
         still, largest = np.ptp(draw, 0) <= rounding_bound(1, draw), np.abs(values).max()
-        law(not still.any(), f"{name}: {still.sum()} of the 18 components of the vectors are the same in every call.",
-            "the vectors do not come from `rng`, or it starts anew in every call." if still.all() else
-            "only one of the two components is drawn." if sorted(still.sum((0, 1))) == [0, 9] else None)
-        law(np.abs(np.corrcoef(draw.reshape(DRAWS, 18).T) - np.eye(18)).max() < 0.25,
+        law(
+            not still.any(),
+            f"{name}: {still.sum()} of the 18 components of the vectors are the same in every call.",
+            "the vectors do not come from `rng`, or it starts anew in every call."
+            if still.all()
+            else "only one of the two components is drawn."
+            if sorted(still.sum((0, 1))) == [0, 9]
+            else None,
+        )
+        law(
+            np.abs(np.corrcoef(draw.reshape(DRAWS, 18).T) - np.eye(18)).max() < 0.25,
             f"{name}: the 18 components of the vectors are not independent.",
-            "rows and columns get the same displacement; each has its own." if _close(draw[..., 0], draw[..., 1]) else
-            "all nodes get the same vector; each has its own." if _close(draw, draw[:, :1, :1]) else None)
+            "rows and columns get the same displacement; each has its own."
+            if _close(draw[..., 0], draw[..., 1])
+            else "all nodes get the same vector; each has its own."
+            if _close(draw, draw[:, :1, :1])
+            else None,
+        )
         sets = values.reshape(DRAWS, 18)
         for what, each in (("mean", sets.mean(1)), ("standard deviation", sets.std(1))):
-            law(each.std() > 0.01 * values.std(), f"{name}: every set of vectors has the same {what}; that of independent numbers "
-                "differs from set to set.", f"the {what} is forced upon each set after the draw.")
+            law(
+                each.std() > 0.01 * values.std(),
+                f"{name}: every set of vectors has the same {what}; that of independent numbers "
+                "differs from set to set.",
+                f"the {what} is forced upon each set after the draw.",
+            )
         law(abs(values.mean()) < 0.06 * values.std(), f"{name}: the mean of the vectors is {draw.mean():.3g}, not 0.")
-        law(abs(values.std() - 1) < 0.05 and largest > 3 and stats.kstest(values, "norm").statistic < 0.03,
+        law(
+            abs(values.std() - 1) < 0.05 and largest > 3 and stats.kstest(values, "norm").statistic < 0.03,
             f"{name}: the vectors, seen in the field that reaches `warp`, are not Gaussian with standard "
             f"deviation sigma; their standard deviation is {draw.std():.3g}, the largest component {largest:.2f} times "
-            "sigma. A field that is rounded or clipped shows here too.", hint)
+            "sigma. A field that is rounded or clipped shows here too.",
+            hint,
+        )
     print(f"deform: Gaussian vectors with {len(sigmas)} standard deviations")
 
 
@@ -155,10 +254,16 @@ def deform_rng(function, seed=None):
     """Check that `deform` takes all randomness from `rng`, and leaves the global generator of NumPy alone."""
     got = _deformed(function, 3.0, np.random.default_rng(seed), 2)
     (first, following), (second, _) = got["vectors"]
-    law(_close(first, second), "deform: two generators in the same state gave different vectors.",
-        "np.random itself is used in place of `rng`." if got["global"] else "the vectors do not come from `rng`.")
-    law(largest_difference(first, following) > rounding_bound(1, first), "deform: two calls in a row with one `rng` gave the same vectors.",
-        "the vectors do not come from `rng`, or it starts anew in every call.")
+    law(
+        _close(first, second),
+        "deform: two generators in the same state gave different vectors.",
+        "np.random itself is used in place of `rng`." if got["global"] else "the vectors do not come from `rng`.",
+    )
+    law(
+        largest_difference(first, following) > rounding_bound(1, first),
+        "deform: two calls in a row with one `rng` gave the same vectors.",
+        "the vectors do not come from `rng`, or it starts anew in every call.",
+    )
     law(not got["global"], "deform: NumPy's global generator has changed; all randomness must come from `rng`.")
     print("deform: its randomness comes from rng")
 
@@ -214,8 +319,14 @@ def run_deform(deform, sigma, rng, times, image, label):
         inputs, before = (image.copy(), label.copy()), (np.random.random(), repr(np.random.get_state()))[1]
         results = [[once(*inputs, each) for _ in range(times)] for each in (copy.deepcopy(rng), copy.deepcopy(rng))]
         changed = [name for name, *pair in zip(("image", "label"), inputs, (image, label)) if not np.array_equal(*pair)]
-        return {"results": np.array(results), "vectors": np.array(results)[:, :, 0, :18].reshape(2, times, 3, 3, 2),
-                "apart": seen["apart"], "altered": seen["altered"], "changed": " and ".join(changed), "global": before != repr(np.random.get_state())}
+        return {
+            "results": np.array(results),
+            "vectors": np.array(results)[:, :, 0, :18].reshape(2, times, 3, 3, 2),
+            "apart": seen["apart"],
+            "altered": seen["altered"],
+            "changed": " and ".join(changed),
+            "global": before != repr(np.random.get_state()),
+        }
 
     return capture(whole)
 
@@ -231,11 +342,18 @@ def _field_of(function, vectors, height, width):
     field = value_of(function, vectors, height, width)
     field = np.float64(field) if getattr(field, "dtype", None) == np.float16 else field
     came = getattr(field, "shape", None)
-    law(came == (height, width, 2) and np.isfinite(field).all(), f"displacement_field({height} x {width}): "
+    law(
+        came == (height, width, 2) and np.isfinite(field).all(),
+        f"displacement_field({height} x {width}): "
         f"expected finite values of shape {(height, width, 2)}, came {show(field)}.",
-        "height and width are swapped." if came == (width, height, 2) else
-        "the axis of the two components comes first; it must come last." if came == (2, height, width) else
-        "some values are nan or infinite." if came == (height, width, 2) else None)
+        "height and width are swapped."
+        if came == (width, height, 2)
+        else "the axis of the two components comes first; it must come last."
+        if came == (2, height, width)
+        else "some values are nan or infinite."
+        if came == (height, width, 2)
+        else None,
+    )
     return field
 
 
@@ -270,12 +388,17 @@ def _hint_of_nodes(vectors, fields):
 
 
 def _hint_of_spread(draws, sigmas):
-    if all(np.ptp(draw) > 0 and stats.kstest(draw, "uniform", (draw.min(), np.ptp(draw))).statistic < 0.03 for draw in draws):
+    if all(
+        np.ptp(draw) > 0 and stats.kstest(draw, "uniform", (draw.min(), np.ptp(draw))).statistic < 0.03
+        for draw in draws
+    ):
         return "the vectors are drawn from a uniform distribution; the task asks for a Gaussian one."
     spreads = np.array([draw.std() for draw in draws])
-    hints = {"sigma squared is used as the standard deviation.": np.square(sigmas),
-             "sigma is used as the variance; it is the standard deviation.": np.sqrt(sigmas),
-             "the spread of the vectors does not depend on sigma.": np.full(len(sigmas), spreads[0])}
+    hints = {
+        "sigma squared is used as the standard deviation.": np.square(sigmas),
+        "sigma is used as the variance; it is the standard deviation.": np.sqrt(sigmas),
+        "the spread of the vectors does not depend on sigma.": np.full(len(sigmas), spreads[0]),
+    }
     return next((hint for hint, wrong in hints.items() if np.allclose(spreads, wrong, atol=0, rtol=0.05)), None)
 
 
@@ -293,10 +416,14 @@ def _random_field(rng, shape, reach):
 
 def _mistakes(cases, faults, **options):
     """Every fault, and every two or three at once; the hint leaves out a fault that alone changes nothing here."""
+
     def changes_nothing(change):
         pairs = ((_warp(*case, **{**options, **change}), _warp(*case, **options)) for case in cases)
-        return all(largest_difference(one, other) <= rounding_bound(4, other, one.dtype if one.dtype.kind == "f" else np.float64)
-                   for one, other in pairs)
+        return all(
+            largest_difference(one, other)
+            <= rounding_bound(4, other, one.dtype if one.dtype.kind == "f" else np.float64)
+            for one, other in pairs
+        )
 
     faults = [(change, "" if changes_nothing(change) else text) for change, text in faults]
     for picks in itertools.chain(*(itertools.combinations(faults, count) for count in (1, 2, 3))):
@@ -312,8 +439,9 @@ def _warp(image, field, order=1, mode="mirror", sign=1, swap=None, own=1, part=N
     places = places[::-1] if swap == "places" else places
     last = np.reshape(image.shape, (2, 1, 1)) - 1
     places = last - np.abs(last - np.abs(places)) if once else places
-    result = ndimage.map_coordinates(image.astype(np.float64) if then else image, part(places) if part else places,
-                                     order=order, mode=mode)
+    result = ndimage.map_coordinates(
+        image.astype(np.float64) if then else image, part(places) if part else places, order=order, mode=mode
+    )
     return then(result) if then else result
 
 
