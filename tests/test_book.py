@@ -6,8 +6,8 @@ import re
 import pytest
 
 from tools import ledger, notebooks, text, times
-from unet_tutorial import recipes
 from tools.book import Book
+from unet_tutorial.experiments import recipes
 
 BOOK = Book()
 CHAPTERS = BOOK.chapters()
@@ -154,7 +154,7 @@ def test_each_claim_names_code_and_tests_that_exist(path):
     for row in ledger.rows(path):
         assert row.code and row.tests, row
         for name in row.code:
-            module, _, attribute = name.partition(".")
+            module, _, attribute = name.rpartition(".")
             assert hasattr(importlib.import_module(f"unet_tutorial.{module}"), attribute), name
         for name in row.tests:
             file, _, function = name.partition("::")

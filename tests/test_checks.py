@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from unet_tutorial import checks
+from unet_tutorial._shared import checks
 from unet_tutorial.datasets import synthetic_cells, synthetic_em
 
 ROW = np.array([[255, 128, 0, 0, 0]], np.uint8)

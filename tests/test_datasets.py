@@ -12,8 +12,8 @@ import pooch
 import pytest
 import tifffile
 
-from unet_tutorial import archives, datasets
-from unet_tutorial.datasets import DataUnavailable
+from unet_tutorial import datasets
+from unet_tutorial.datasets import DataUnavailable, _loaders
 
 RNG = np.random.default_rng(0)
 
@@ -44,10 +44,10 @@ def drawn(monkeypatch):
         numbers.append((index, size, seed))
         return np.full((4, 5), index, np.uint8), np.full((4, 5), index, np.int32)
 
-    monkeypatch.setattr(datasets, "em_slice", draw)
-    datasets._synthetic_slice.cache_clear()
+    monkeypatch.setattr(_loaders, "em_slice", draw)
+    _loaders._synthetic_slice.cache_clear()
     yield numbers
-    datasets._synthetic_slice.cache_clear()
+    _loaders._synthetic_slice.cache_clear()
 
 
 def tiff(array):
@@ -74,9 +74,9 @@ STACKS = {
 @pytest.fixture
 def isbi(tmp_path, monkeypatch):
     """The reader's folder, with a small ISBI archive in it whose checksums are the expected ones."""
-    monkeypatch.setattr(datasets, "ISBI_SHAPE", (30, 6, 7))
+    monkeypatch.setattr(_loaders, "ISBI_SHAPE", (30, 6, 7))
     monkeypatch.setattr(
-        datasets, "ISBI_SUMS", {name: hashlib.sha256(stack.tobytes()).hexdigest() for name, stack in STACKS.items()}
+        _loaders, "ISBI_SUMS", {name: hashlib.sha256(stack.tobytes()).hexdigest() for name, stack in STACKS.items()}
     )
     monkeypatch.setenv("UNET_TUTORIAL_DATA", str(tmp_path))
     zipped(tmp_path / "ISBI-2012-challenge.zip", {name: tiff(stack) for name, stack in STACKS.items()})
@@ -90,14 +90,14 @@ def test_the_split_is_fixed():
 
 
 def test_the_facts_of_the_data_are_those_of_the_sources():
-    assert datasets.ISBI_URL == "https://downloads.imagej.net/ISBI-2012-challenge.zip"
-    assert datasets.ISBI_SHAPE == (30, 512, 512)
-    assert [total[:8] for total in datasets.ISBI_SUMS.values()] == ["200da3d4", "a7cb6400", "1b58fa7e"]
-    assert {name: total[:8] for name, total in datasets.TRACKING_SUMS.items()} == {
+    assert _loaders.ISBI_URL == "https://downloads.imagej.net/ISBI-2012-challenge.zip"
+    assert _loaders.ISBI_SHAPE == (30, 512, 512)
+    assert [total[:8] for total in _loaders.ISBI_SUMS.values()] == ["200da3d4", "a7cb6400", "1b58fa7e"]
+    assert {name: total[:8] for name, total in _loaders.TRACKING_SUMS.items()} == {
         "PhC-C2DH-U373": "b18185c1",
         "DIC-C2DH-HeLa": "832fed2d",
     }
-    assert all(len(total) == 64 for total in (*datasets.ISBI_SUMS.values(), *datasets.TRACKING_SUMS.values()))
+    assert all(len(total) == 64 for total in (*_loaders.ISBI_SUMS.values(), *_loaders.TRACKING_SUMS.values()))
 
 
 def test_the_specimen_is_synthetic_unless_asked_otherwise(monkeypatch, drawn):
@@ -277,11 +277,11 @@ def test_a_download_of_isbi2012_is_verified_before_it_is_kept(isbi, alone, monke
     def server(answer):
         return lambda **options: lambda url, output, _: open(output, "wb").write(answer[url])
 
-    monkeypatch.setattr(pooch, "HTTPDownloader", server({datasets.ISBI_URL: good[:-40]}))
+    monkeypatch.setattr(pooch, "HTTPDownloader", server({_loaders.ISBI_URL: good[:-40]}))
     with pytest.raises(ValueError, match="refused"):
         datasets.load_isbi2012()
     assert list(alone.iterdir()) == []
-    monkeypatch.setattr(pooch, "HTTPDownloader", server({datasets.ISBI_URL: good}))
+    monkeypatch.setattr(pooch, "HTTPDownloader", server({_loaders.ISBI_URL: good}))
     assert datasets.load_isbi2012().images.shape == (30, 6, 7)
     assert (alone / "ISBI-2012-challenge.zip").read_bytes() == good
 
@@ -289,7 +289,7 @@ def test_a_download_of_isbi2012_is_verified_before_it_is_kept(isbi, alone, monke
 def test_isbi2012_that_is_not_here_is_asked_for(alone, tmp_path, monkeypatch):
     with pytest.raises(DataUnavailable) as caught:
         datasets.load_isbi2012()
-    for word in (datasets.ISBI_URL, str(alone), "UNET_TUTORIAL_DATA"):
+    for word in (_loaders.ISBI_URL, str(alone), "UNET_TUTORIAL_DATA"):
         assert word in str(caught.value)
     monkeypatch.setenv("UNET_TUTORIAL_DATA", str(tmp_path))
     with pytest.raises(DataUnavailable, match=str(tmp_path)):
@@ -313,7 +313,7 @@ def tracking(folder, monkeypatch, name="DIC-C2DH-HeLa", change=None):
     path = zipped(
         folder / f"{name}.zip", {member: content for member, content in members.items() if content is not None}
     )
-    monkeypatch.setitem(datasets.TRACKING_SUMS, name, hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setitem(_loaders.TRACKING_SUMS, name, hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setenv("UNET_TUTORIAL_DATA", str(folder))
     return path
 

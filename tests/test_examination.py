@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from unet_tutorial import examination, losses, metrics, pretrained, records
-from unet_tutorial.examination import (
+from unet_tutorial import metrics, pretrained, weight_maps
+from unet_tutorial.experiments import examination, records
+from unet_tutorial.experiments.examination import (
     calibration,
     errors_by_distance,
     frame_facts,
@@ -135,7 +136,7 @@ def test_widths_and_weights_are_those_of_the_definitions():
     assert facts["median width of a cell"][0] == pytest.approx(12, abs=0.8)
     assert facts["background with a border term above 1"] == [0]
     labels = np.stack([two_cells(wall=3)])
-    weights = losses.weight_map(metrics.segments(labels[0]))
+    weights = weight_maps.weight_map(metrics.segments(labels[0]))
     assert weight_ratio(labels) == pytest.approx(weights[labels[0] == 0].mean() / weights[labels[0] == 1].mean())
 
 

@@ -20,8 +20,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unet_tutorial import datasets, experiments, pretrained, recipes, records, training
+from unet_tutorial import datasets, pretrained, training
+from unet_tutorial._shared import files
 from unet_tutorial._tensorflow import keras
+from unet_tutorial.experiments import _machine, _setup, recipes, records, runs
+from unet_tutorial.experiments.__main__ import main
 from unet_tutorial.rounding import assert_agree, longest_sum, rounding_bound
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +59,7 @@ def tiny_world(monkeypatch):
 
 
 def run(tmp_path, name="tiny", seed=0, **options):
-    return experiments.run(name, seed, runs=tmp_path / "runs", folder=tmp_path / "records", progress=False, **options)
+    return runs.run(name, seed, runs=tmp_path / "runs", folder=tmp_path / "records", progress=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +108,10 @@ t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION, "shared":
 t.recipes.EXPERIMENTS = {{name: t.recipes.Experiment("?", "-", {{name: name}}, (0,)) for name in t.recipes.RUNS}}
 stack = t.synthetic_stack()
 t.datasets.load_isbi2012 = lambda: stack
-t.experiments.CHECKPOINT_SECONDS = 0
+t.runs.CHECKPOINT_SECONDS = 0
 make = t.training.TileBatches.__next__
 t.training.TileBatches.__next__ = lambda self: (t.time.sleep(0.05), make(self))[1]  # so that there is time to kill it
-t.experiments.main({arguments!r})
+t.main({arguments!r})
 """
 
 
@@ -188,14 +191,14 @@ def test_a_plateau_of_the_validation_loss_ends_training_at_its_lowest_point(tmp_
     monkeypatch.setitem(recipes.RUNS, "watched", dataclasses.replace(STEPS_WITH_VALIDATION, patience=10))
     kept = {}
 
-    class Scripted(experiments.Validation):
+    class Scripted(runs.Validation):
         def __call__(self, model, step):
             kept[step] = [weight.copy() for weight in model.get_weights()]
             if step == 10:
-                experiments.save_weights(model, self.best)
+                pretrained.save_weights(model, self.best)
             return next(losses)
 
-    monkeypatch.setattr(experiments, "Validation", Scripted)
+    monkeypatch.setattr(runs, "Validation", Scripted)
     record = run(tmp_path, "watched")
     assert (record["ended"], record["steps"], record["best_step"]) == ("plateau", 20, 10)
     with np.load(tmp_path / "runs" / "watched" / "0.weights.npz") as saved:
@@ -209,17 +212,17 @@ def test_the_rate_falls_to_a_tenth_on_the_first_plateau_and_the_second_ends_trai
     recipe = dataclasses.replace(STEPS_WITH_VALIDATION, optimizer="sgd", patience=10, decay="plateau", steps=60)
     monkeypatch.setitem(recipes.RUNS, "watched", recipe)
     losses = [3.0, 1.0, 2.0, 2.0, 0.5, 2.0, 0.4, 0.4, 0.5, 0.1]  # at steps 5, 10, ...: plateaus at 20 and 45
-    rates, made = {}, experiments.make_optimizer(recipe)
-    monkeypatch.setattr(experiments, "make_optimizer", lambda recipe: made)
+    rates, made = {}, _setup.make_optimizer(recipe)
+    monkeypatch.setattr(_setup, "make_optimizer", lambda recipe: made)
 
-    class Scripted(experiments.Validation):
+    class Scripted(runs.Validation):
         def __call__(self, model, step):
             rates[step] = float(made.learning_rate.numpy())
             if step == 35:
-                experiments.save_weights(model, self.best)
+                pretrained.save_weights(model, self.best)
             return losses[step // 5 - 1]
 
-    monkeypatch.setattr(experiments, "Validation", Scripted)
+    monkeypatch.setattr(runs, "Validation", Scripted)
     record = run(tmp_path, "watched")
     assert (record["ended"], record["steps"], record["best_step"]) == ("plateau", 45, 35)
     assert rates == pytest.approx({step: 1e-3 if step <= 20 else 1e-4 for step in range(5, 46, 5)})
@@ -227,13 +230,13 @@ def test_the_rate_falls_to_a_tenth_on_the_first_plateau_and_the_second_ends_trai
 
 def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
     recipe = STEPS_WITH_VALIDATION
-    split = experiments.split_data(recipe, 0)
-    model, *_ = experiments.build(recipe, 0, split)
-    watch = experiments.Validation(recipe, split, tmp_path / "best.npz")
-    p = experiments.predict(recipe, model, split.images[[0, 29]])
+    split = _setup.split_data(recipe, 0)
+    model, *_ = _setup.build(recipe, 0, split)
+    watch = runs.Validation(recipe, split, tmp_path / "best.npz")
+    p = runs.predict(recipe, model, split.images[[0, 29]])
     energies = []
     for probability, ids in zip(p, split.cells[[0, 29]]):
-        weights = experiments.weigh(recipe)(ids)
+        weights = _setup.weigh(recipe)(ids)
         energies += [
             -weights[pixel] * np.log(probability[pixel] if ids[pixel] else 1 - probability[pixel])
             for pixel in np.ndindex(ids.shape)
@@ -243,11 +246,11 @@ def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
 
 def test_the_seed_chooses_the_slices_and_held_out_ones_are_never_among_them():
     few = dataclasses.replace(TINY, slices=4)
-    chosen = [experiments.split_data(few, seed) for seed in range(8)]
+    chosen = [_setup.split_data(few, seed) for seed in range(8)]
     assert all(len(split.train) == 4 and split.chosen_on == split.train[:2] for split in chosen)
     assert len({split.train for split in chosen}) > 4
     assert not {number for split in chosen for number in split.train} & set(datasets.HELD_OUT_SLICES)
-    watched = experiments.split_data(STEPS_WITH_VALIDATION, 0)
+    watched = _setup.split_data(STEPS_WITH_VALIDATION, 0)
     assert watched.chosen_on == (0, 29) and not {0, 29} & set(watched.train) and len(watched.train) == 22
 
 
@@ -255,7 +258,7 @@ def test_touching_cells_are_opened_for_training_and_whole_for_scoring(monkeypatc
     _, labels, cells = datasets.synthetic_cells(3, size=64, seed=1)
     part = datasets.AnnotatedCells("made", labels.astype(float), labels, cells, ("0", "1", "2"))
     monkeypatch.setattr(datasets, "load_phase_contrast", lambda: datasets.PhaseContrast(part, part))
-    split = experiments.split_data(dataclasses.replace(TINY, data="phase_contrast", slices=3), 0)
+    split = _setup.split_data(dataclasses.replace(TINY, data="phase_contrast", slices=3), 0)
     assert split.train == (0, 1, 2) and split.held_out == (3, 4, 5)
     np.testing.assert_array_equal(split.cells[3:], cells)
     opened = (split.targets == 0) & (split.cells > 0)
@@ -283,21 +286,21 @@ def test_every_kind_of_recipe_runs(tmp_path, monkeypatch, change):
 
 def test_small_weights_are_as_small_as_asked():
     recipe = dataclasses.replace(TINY, filters=16, initializer="normal 0.01")
-    model, *_ = experiments.build(recipe, 3, experiments.split_data(recipe, 3))
+    model, *_ = _setup.build(recipe, 3, _setup.split_data(recipe, 3))
     kernels = [weight for weight in model.get_weights() if weight.ndim == 4 and weight.size > 1000]
     assert kernels and all(0.009 < kernel.std() < 0.011 for kernel in kernels)
     assert not np.array_equal(*[kernel.ravel()[:500] for kernel in kernels[:2]])
 
 
 def test_one_run_is_one_process(tmp_path):
-    with experiments.locked(tmp_path / "runs" / "tiny" / "0.lock"), pytest.raises(BlockingIOError):
+    with _machine.locked(tmp_path / "runs" / "tiny" / "0.lock"), pytest.raises(BlockingIOError):
         run(tmp_path)
     assert run(tmp_path)["ended"] == "steps"
 
 
 def command(tmp_path, *arguments):
     extra = ["--runs", str(tmp_path / "runs")] if arguments[0] == "run" else []
-    return experiments.main(["--records", str(tmp_path / "records"), *arguments, *extra])
+    return main(["--records", str(tmp_path / "records"), *arguments, *extra])
 
 
 def test_the_command_line_runs_lists_and_checks(tmp_path, capsys):
@@ -365,7 +368,7 @@ def test_a_diverging_run_does_not_keep_the_others_from_running(tmp_path, capsys,
 
 
 def test_a_seed_of_no_experiment_needs_a_folder_of_its_own(tmp_path, capsys):
-    assert experiments.main(["run", "tiny", "--seed", "7", "--runs", str(tmp_path)]) == 2
+    assert main(["run", "tiny", "--seed", "7", "--runs", str(tmp_path)]) == 2
     assert "seed 7: belongs to no experiment with tiny" in capsys.readouterr().err
     assert command(tmp_path, "run", "tiny", "--seed", "7") == 0
     assert command(tmp_path, "check", "--rerun", "tiny", "--seed", "5") == 2
@@ -395,7 +398,7 @@ def test_a_record_is_never_half_written(tmp_path, monkeypatch):
     records.write(record, tmp_path)
     with pytest.raises(ValueError, match="JSON"):
         records.write(record | {"value": float("nan")}, tmp_path)
-    monkeypatch.setattr(records.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(files.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         records.write(record | {"value": 2}, tmp_path)
     assert records.read("tiny", 0, tmp_path) == record
@@ -435,7 +438,7 @@ def test_two_workers_make_the_steps_of_one_with_the_double_batch(tmp_path, monke
 
 def terms_of_all_steps(recipe):
     """Each step adds its rounding to the weights of the last one."""
-    model, *_ = experiments.build(recipe, 0, experiments.split_data(recipe, 0))
+    model, *_ = _setup.build(recipe, 0, _setup.split_data(recipe, 0))
     return recipe.steps * longest_sum(model)
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from unet_tutorial import geometry, model
+from unet_tutorial import model
 from unet_tutorial.geometry import (
     context_margin,
     crop_margins,

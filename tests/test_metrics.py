@@ -16,6 +16,7 @@ from unet_tutorial.datasets import synthetic_em
 from unet_tutorial.metrics import (
     THRESHOLDS,
     Scores,
+    _scores,
     best_threshold,
     info_scores,
     iou,
@@ -268,7 +269,7 @@ def test_independent_segments_share_no_information():
     assert cells.max() == 4
     found = np.where(np.arange(7) < 3, 1, 2) * (truth > 0)
     rows = np.where(np.arange(7)[:, None] < 3, 1, 2) * (truth > 0)
-    scores = metrics._info(metrics.contingency(found, rows))
+    scores = _scores._info(metrics.contingency(found, rows))
     assert 0 <= scores.f < rounding_bound(found.size, dtype=np.float64) and scores.split >= 0 and scores.merge >= 0
 
 
@@ -346,7 +347,7 @@ def test_slices_of_different_sizes_are_taken_as_a_list(metric):
 def test_warped_slices_of_different_sizes_are_a_list():
     truth = [np.ones(shape, np.uint8) for shape in TWO_SIZES]
     prediction = [label * 0.9 for label in truth]
-    assert [one.shape for one in metrics.warp(prediction, truth)] == TWO_SIZES
+    assert [one.shape for one in metrics.warp_label(prediction, truth)] == TWO_SIZES
     for masks in metrics.warping_errors(prediction, truth):
         assert [one.shape for one in masks] == TWO_SIZES
 
@@ -357,7 +358,7 @@ def blurred(shape, seed):
     return (noise - noise.min()) / np.ptp(noise)
 
 
-@pytest.mark.parametrize("metric", [*THRESHOLDED, metrics.rand_scores, metrics.info_scores, metrics.warp])
+@pytest.mark.parametrize("metric", [*THRESHOLDED, metrics.rand_scores, metrics.info_scores, metrics.warp_label])
 def test_a_reversed_prediction_is_warned_of(metric):
     _, labels, _ = synthetic_em(2, size=64)
     good = np.clip(0.25 + 0.5 * labels + np.random.default_rng(0).normal(0, 0.1, labels.shape), 0, 1)

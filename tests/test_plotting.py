@@ -14,8 +14,8 @@ from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.text import Text
 
 from unet_tutorial import plotting
+from unet_tutorial.plotting._style import COLOURS, STYLE, tint
 from unet_tutorial.rounding import assert_agree
-from unet_tutorial.style import COLOURS, STYLE, tint
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((24, 36)).astype(np.float32)

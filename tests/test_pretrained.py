@@ -5,7 +5,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from unet_tutorial import datasets, metrics, pretrained, records, training
+from unet_tutorial import datasets, metrics, pretrained, training
+from unet_tutorial.experiments import records
 from unet_tutorial.model import build_unet
 from unet_tutorial.rounding import assert_agree, longest_sum
 from unet_tutorial.tiling import predict_tiled

@@ -7,7 +7,9 @@ import re
 import pytest
 
 from tools import evidence
-from unet_tutorial import datasets, evaluation, recipes, records
+from unet_tutorial import datasets, metrics
+from unet_tutorial.datasets import _loaders
+from unet_tutorial.experiments import recipes, records
 
 LARGEST = 40_000  # bytes of one record
 
@@ -141,9 +143,9 @@ def test_a_record_of_the_package_holds_what_it_must(run, seed):
     assert set(data["chosen_on"]) <= {*data["train"], *data["validation"]}
     if recipe.data == "isbi2012":
         assert data["held_out"] == [*datasets.HELD_OUT_SLICES]
-        assert data["sha256"]["images"] == datasets.ISBI_SUMS["train-volume.tif"]
+        assert data["sha256"]["images"] == _loaders.ISBI_SUMS["train-volume.tif"]
     assert list(record["held_out"]["slices"]) == [str(number) for number in data["held_out"]]
-    assert record["held_out"]["thresholds"] == list(evaluation.LEVELS)
+    assert record["held_out"]["thresholds"] == list(metrics.LEVELS)
     for scores in (*record["held_out"]["slices"].values(), record["held_out"]["all"], record["chosen_on"]["all"]):
         assert all(len(values) == 10 and all(map(math.isfinite, values)) for values in scores.values())
     wanted = {
@@ -188,5 +190,5 @@ def test_the_page_says_what_sets_a_run_apart():
 
 
 def test_the_history_of_the_runs_names_every_experiment():
-    history = (records.FOLDER.parent.parent / "book/history.md").read_text(encoding="utf-8")
+    history = (records.FOLDER.parents[2] / "book/history.md").read_text(encoding="utf-8")
     assert [name for name in recipes.EXPERIMENTS if f"`{name}`" not in history] == []

@@ -6,7 +6,7 @@ from scipy.spatial import KDTree
 from skimage.segmentation import watershed
 
 from unet_tutorial.metrics import v_info, v_rand
-from unet_tutorial.segments import (
+from unet_tutorial.metrics._segments import (
     THRESHOLDS,
     as_probability,
     as_stacks,

@@ -6,8 +6,8 @@ import types
 import numpy as np
 import pytest
 
-from unet_tutorial import strategies
 from unet_tutorial._tensorflow import tf
+from unet_tutorial.training import _strategies
 
 
 class Replicas:
@@ -26,41 +26,41 @@ class Replicas:
 def test_parts_in_order_make_the_batch_again():
     batch = np.arange(12).reshape(6, 2), np.arange(6.0)
     for count in (1, 2, 3, 6):
-        for array, parts in zip(batch, strategies.share(Replicas(count), batch)):
+        for array, parts in zip(batch, _strategies.share(Replicas(count), batch)):
             assert len(parts) == count and len({len(part) for part in parts}) == 1
             np.testing.assert_array_equal(np.concatenate(parts), array)
 
 
 def test_without_a_strategy_nothing_is_shared():
     array = np.arange(3)
-    np.testing.assert_array_equal(strategies.share(None, [array])[0], array)
-    assert strategies.replicas(None) == 1 and strategies.is_chief(None) and strategies.make_strategy(None) is None
+    np.testing.assert_array_equal(_strategies.share(None, [array])[0], array)
+    assert _strategies.replicas(None) == 1 and _strategies.is_chief(None) and _strategies.make_strategy(None) is None
 
 
 def test_a_batch_that_does_not_divide_is_refused():
     with pytest.raises(ValueError, match="batch of 3: cannot be shared by 2 replicas"):
-        strategies.share(Replicas(2), [np.zeros(3)])
+        _strategies.share(Replicas(2), [np.zeros(3)])
 
 
 def test_one_device_mirrored_computes_what_no_strategy_computes():
-    strategy = strategies.make_strategy("mirrored")
+    strategy = _strategies.make_strategy("mirrored")
     parts = [np.array([1.0, 2.0], np.float32)]
     values = [
-        float(strategies.compiled(chosen, lambda x: tf.reduce_sum(x * x))(*strategies.share(chosen, parts)))
+        float(_strategies.compiled(chosen, lambda x: tf.reduce_sum(x * x))(*_strategies.share(chosen, parts)))
         for chosen in (None, strategy)
     ]
-    assert values == [5.0, 5.0] and strategies.replicas(strategy) == 1 and strategies.is_chief(strategy)
+    assert values == [5.0, 5.0] and _strategies.replicas(strategy) == 1 and _strategies.is_chief(strategy)
 
 
 def test_machines_agree_on_one_number():
-    strategy = strategies.make_strategy("mirrored")
-    assert strategies.agree(strategy, 7) and strategies.agree(None, 7)
+    strategy = _strategies.make_strategy("mirrored")
+    assert _strategies.agree(strategy, 7) and _strategies.agree(None, 7)
 
 
 @pytest.mark.parametrize("task_id, chief", [(0, True), (None, True), (1, False)])
 def test_only_the_first_worker_is_the_chief(task_id, chief):
     cluster = types.SimpleNamespace(cluster_resolver=types.SimpleNamespace(task_id=task_id))
-    assert strategies.is_chief(cluster) == chief
+    assert _strategies.is_chief(cluster) == chief
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_only_the_first_worker_is_the_chief(task_id, chief):
 def test_a_cluster_that_is_not_described_is_refused(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG .*an index of its own"):
-        strategies.make_strategy("multiworker")
+        _strategies.make_strategy("multiworker")
 
 
 def test_an_unknown_strategy_is_named():
     with pytest.raises(ValueError, match="strategy 'ring': must be one of mirrored, multiworker"):
-        strategies.make_strategy("ring")
+        _strategies.make_strategy("ring")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unet_tutorial import tiling
-from unet_tutorial.experiments import working_precision
+from unet_tutorial.experiments._setup import working_precision
 from unet_tutorial.model import build_unet, resize_unet
 from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
 from unet_tutorial.tiling import mirror_pad, predict_flipped, predict_rotated, predict_tiled

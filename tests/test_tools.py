@@ -348,18 +348,44 @@ def test_a_page_that_the_contents_name_must_exist(root):
 
 def test_dependencies_follow_imports_through_the_package(root):
     def names(source):
-        return {path.name for path in notebooks.dependencies(source, root)}
+        return {path.relative_to(root / "unet_tutorial").as_posix() for path in notebooks.dependencies(source, root)}
 
-    assert names("import numpy") == {"__init__.py"}
-    assert names("from unet_tutorial import used") == {"__init__.py", "used.py", "deep.py"}
-    assert names("import unet_tutorial.other") == {"__init__.py", "other.py", "deep.py"}
-    assert names("from unet_tutorial.deep import X") == {"__init__.py", "deep.py"}
-    (root / "unet_tutorial/weights.npz").write_bytes(b"1")
-    assert "weights.npz" in names("import numpy")
-    (root / "unet_tutorial/deep").mkdir()
-    (root / "unet_tutorial/deep/0.json").write_text("{}")
-    assert "0.json" in names("from unet_tutorial import used")
-    assert "0.json" not in names("import numpy")
+    for name, content in {
+        "wing/__init__.py": "from ._room import Y\n",
+        "wing/_room.py": "from ..deep import X\n\n\ndef late():\n    from . import _hidden\n",
+        "wing/_hidden.py": "",
+        "wing/data/0.json": "{}",
+        "weights.npz": "1",
+    }.items():
+        (root / "unet_tutorial" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "unet_tutorial" / name).write_text(content)
+    always = {"__init__.py", "weights.npz"}
+    assert names("import numpy") == always
+    assert names("from unet_tutorial import used") == always | {"used.py", "deep.py"}
+    assert names("import unet_tutorial.other as o") == always | {"other.py", "deep.py"}
+    assert names("def f():\n    from unet_tutorial.deep import X") == always | {"deep.py"}
+    behind = {"wing/__init__.py", "wing/_room.py", "wing/_hidden.py", "wing/data/0.json", "deep.py"}
+    assert names("from unet_tutorial.wing import Y") == always | behind
+    assert names("from unet_tutorial import wing") == always | behind
+
+
+def test_a_change_behind_a_face_runs_the_chapters_that_use_it(root):
+    save(
+        root,
+        ("markdown", "# One"),
+        ("code", "from unet_tutorial.wing import Y\nwith open('runs.txt', 'a') as f:\n    f.write('x')"),
+    )
+    wing = root / "unet_tutorial/wing"
+    wing.mkdir()
+    (wing / "__init__.py").write_text("from ._room import Y\n")
+    (wing / "_room.py").write_text("Y = 1\n")
+    cache, path = notebooks.Cache(root / "cache"), root / "book/one.ipynb"
+    environment = {"PYTHONPATH": str(root)}
+    for change, ran in ((None, 1), ("Y = 1\n", 1), ("Y = 2\n", 2)):
+        if change:
+            (wing / "_room.py").write_text(change)
+        cache.run(path, environment=environment, root=root)
+        assert runs(root) == ran
 
 
 def test_the_fingerprint_notices_code_modules_pins_and_specimen_but_not_prose(root):
@@ -383,7 +409,7 @@ def test_magics_do_not_hide_imports():
         ("code", "try:\n    import x\nexcept ModuleNotFoundError:\n    %pip install x"),
         ("code", "from unet_tutorial import geometry"),
     )
-    assert notebooks.imported_modules(notebooks.code(notebook)) == {"geometry"}
+    assert "geometry.py" in {path.name for path in notebooks.dependencies(notebooks.code(notebook))}
 
 
 def test_running_a_notebook_twice_leaves_the_same_bytes(root):

@@ -2,16 +2,16 @@
 
 import itertools
 import json
-import types
 import warnings
 
 import numpy as np
 import pytest
 
-from unet_tutorial import losses, training
+from unet_tutorial import losses, training, weight_maps
 from unet_tutorial._tensorflow import keras, tf
 from unet_tutorial.model import build_unet
 from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
+from unet_tutorial.training import _loop
 
 SIDE, OUT, MARGIN = 28, 12, 8
 
@@ -113,14 +113,14 @@ def test_weights_are_computed_from_the_deformed_cells_of_the_output_tile(net):
 
     def weigh(ids):
         seen.append(ids)
-        return losses.weight_map(ids)
+        return weight_maps.weight_map(ids)
 
     tiles = training.TileBatches(*blobs(), net, augment={"sigma": 4.0}, weigh=weigh)
     for _ in range(5):
         _, label, weight = next(tiles)
         assert seen[-1].shape == (OUT, OUT)
         assert np.array_equal(label[0], seen[-1] > 0)
-        assert np.array_equal(weight[0], losses.weight_map(seen[-1]))
+        assert np.array_equal(weight[0], weight_maps.weight_map(seen[-1]))
 
 
 def test_shapes_and_types_of_a_batch(net):
@@ -175,12 +175,12 @@ def test_an_open_model_takes_the_tile_it_is_given():
 
 def test_the_seed_decides_every_tile_and_deformation(net):
     def draw(**options):
-        tiles = batches(net, augment={}, weigh=losses.weight_map, **options)
+        tiles = batches(net, augment={}, weigh=weight_maps.weight_map, **options)
         return [part for _ in range(3) for part in next(tiles)]
 
     assert all(np.array_equal(a, b) for a, b in zip(draw(seed=5), draw(seed=5)))
     assert not all(np.array_equal(a, b) for a, b in zip(draw(seed=5), draw(seed=6)))
-    plain = training.TileBatches(*blobs(), net, augment={}, weigh=losses.weight_map)
+    plain = training.TileBatches(*blobs(), net, augment={}, weigh=weight_maps.weight_map)
     assert np.array_equal(next(plain)[0], draw(seed=0)[0])
 
 
@@ -289,7 +289,7 @@ def descend(model, tiles, momentum):
 
 @pytest.mark.rounding
 def test_the_default_recipe_is_momentum_descent_on_the_weighted_cross_entropy():
-    tiles = list(itertools.islice(batches(tiny_unet(), weigh=losses.weight_map), 3))
+    tiles = list(itertools.islice(batches(tiny_unet(), weigh=weight_maps.weight_map), 3))
     first, model, right, wrong = (tiny_unet(seed=1) for _ in range(4))
     history = training.train(model, iter(tiles), 3)
     assert_agree(history.losses, descend(right, tiles, 0.99), longest_sum(model) + OUT**2, dtype=np.float32)
@@ -427,7 +427,7 @@ def recipe(seed=0, rate=0.02, **options):
         "optimizer": training.paper_optimizer(rate),
         **options,
     }
-    return model, batches(model, augment={"sigma": 2.0}, weigh=losses.weight_map), options
+    return model, batches(model, augment={"sigma": 2.0}, weigh=weight_maps.weight_map), options
 
 
 @pytest.mark.rounding
@@ -464,7 +464,7 @@ def test_a_killed_run_loses_at_most_the_steps_since_the_last_checkpoint(tmp_path
     model, tiles, options = recipe()
     whole = training.train(model, tiles, 8, **options)
     path = tmp_path / "run.npz"
-    monkeypatch.setattr(training, "time", Clock(1))
+    monkeypatch.setattr(_loop, "time", Clock(1))
     killed, tiles, options = recipe()
     with pytest.raises(KeyboardInterrupt):
         training.train(killed, Stops(tiles, 7), 8, checkpoint=path, every=2.5, **options)
@@ -478,7 +478,7 @@ def test_a_killed_run_loses_at_most_the_steps_since_the_last_checkpoint(tmp_path
 @pytest.mark.parametrize("tick, kept", [(59, 2), (61, 3), (60, 2)])
 def test_a_checkpoint_is_made_when_more_than_a_minute_has_passed(tmp_path, monkeypatch, tick, kept):
     path = tmp_path / "run.npz"
-    monkeypatch.setattr(training, "time", Clock(tick))
+    monkeypatch.setattr(_loop, "time", Clock(tick))
     model = tiny_unet()
     with pytest.raises(KeyboardInterrupt):
         training.train(model, Stops(batches(model), 3), 8, checkpoint=path)
@@ -557,7 +557,7 @@ def test_batches_without_a_generator_can_be_checkpointed(tmp_path):
     assert resumed.losses == whole.losses
 
 
-# Progress and precision
+# Progress
 
 
 def test_progress_is_shown_with_steps_and_loss_unless_hidden(capsys, monkeypatch):
@@ -577,36 +577,8 @@ def test_progress_is_shown_with_steps_and_loss_unless_hidden(capsys, monkeypatch
     assert shown() == "" and shown(progress=True) == ""
 
 
-@pytest.mark.parametrize(
-    "bfloat16, float32, pays",
-    [(1.0, 2.0, True), (2.0, 1.0, False), (1.0, 1.0, False), (0.8, 1.0, False), (0.79, 1.0, True)],
-)
-def test_bfloat16_pays_where_it_takes_less_than_four_fifths(monkeypatch, bfloat16, float32, pays):
-    times = iter([0, bfloat16 + 5, 0, bfloat16, 0, float32, 0, float32 + 9])
-    monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: next(times)))
-    assert training.bfloat16_pays(size=8, channels=2, repeats=2) is pays
-
-
-def test_bfloat16_does_not_pay_where_it_raises_an_error(monkeypatch):
-    def refuse(*arguments):
-        raise tf.errors.UnimplementedError(None, None, "no such convolution")
-
-    monkeypatch.setattr(tf.nn, "conv2d", refuse)
-    assert training.bfloat16_pays(size=8, channels=2, repeats=1) is False
-
-
-@pytest.mark.parametrize("pays, policy", [(True, "mixed_bfloat16"), (False, "float32")])
-def test_fast_precision_sets_the_policy(monkeypatch, pays, policy):
-    monkeypatch.setattr(training, "bfloat16_pays", lambda: pays)
-    before = keras.mixed_precision.global_policy()
-    try:
-        assert training.use_fast_precision() == policy == keras.mixed_precision.global_policy().name
-    finally:
-        keras.mixed_precision.set_global_policy(before)
-
-
 def test_training_ends_where_it_is_told_to_and_adds_up_its_seconds(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "time", Clock(2))
+    monkeypatch.setattr(_loop, "time", Clock(2))
     model = tiny_unet()
     tiles = batches(model)
     history = training.train(model, tiles, 8, checkpoint=tmp_path / "run.npz", stop=lambda past: past.steps == 3)
@@ -625,9 +597,9 @@ def test_a_checkpoint_of_another_identity_is_refused(tmp_path):
 
 
 def test_checkpoints_keep_their_distance(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "time", Clock(1))
-    saved, save = [], training._save
-    monkeypatch.setattr(training, "_save", lambda *state: (saved.append(state[4].steps), save(*state)))
+    monkeypatch.setattr(_loop, "time", Clock(1))
+    saved, save = [], _loop.save
+    monkeypatch.setattr(_loop, "save", lambda *state: (saved.append(state[4].steps), save(*state)))
     model = tiny_unet()
     training.train(model, batches(model), 10, checkpoint=tmp_path / "run.npz", every=2.5)
     assert saved == [3, 6, 9, 10]
@@ -681,7 +653,7 @@ def test_a_label_for_ids_is_warned_of_once_where_weigh_has_a_border_term(net):
     label, ids = (cells > 0).astype(np.uint8), cells.copy()
     ids[0] = label[0]
     for given_cells, slices in ((label, "012"), (label * np.uint8(255), "012"), (ids, "0")):
-        for weigh in (losses.weight_map, lambda one: losses.border_weight_map(one) + 1):
+        for weigh in (weight_maps.weight_map, lambda one: weight_maps.border_weight_map(one) + 1):
             with pytest.warns(UserWarning, match="number the cells") as given:
                 tiles = training.TileBatches(images, given_cells, net, weigh=weigh)
             assert [str(one.message)[:9] for one in given] == [f"cells[{slice_}]:" for slice_ in slices]
@@ -697,10 +669,10 @@ def test_a_label_for_ids_is_silent_where_no_weight_depends_on_ids(net):
     alone = np.where(cells == 1, 1, 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for weigh in (None, losses.class_balance, lambda ids: losses.class_balance(ids > 0)):
+        for weigh in (None, weight_maps.class_balance, lambda ids: weight_maps.class_balance(ids > 0)):
             next(training.TileBatches(images, label, net, weigh=weigh))
         for ids in (cells, alone):
-            next(training.TileBatches(images, ids, net, batch_size=8, augment={}, weigh=losses.weight_map))
+            next(training.TileBatches(images, ids, net, batch_size=8, augment={}, weigh=weight_maps.weight_map))
 
 
 def test_a_mask_with_grey_edges_is_warned_of_once(net):
@@ -811,7 +783,7 @@ def test_a_checkpoint_in_the_home_is_found(tmp_path, monkeypatch):
 
 
 def test_progress_without_stderr_is_hidden(monkeypatch):
-    from unet_tutorial._progress import tqdm
+    from unet_tutorial._shared.progress import tqdm
 
     monkeypatch.setattr("sys.stderr", None)
     assert list(tqdm(range(3))) == [0, 1, 2]

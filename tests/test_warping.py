@@ -6,8 +6,8 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
 from unet_tutorial.metrics import warping_error
-from unet_tutorial.segments import thin_borders
-from unet_tutorial.warping import NEIGHBOURS, is_simple, warp, warping_errors
+from unet_tutorial.metrics._segments import thin_borders
+from unet_tutorial.metrics._warping import NEIGHBOURS, is_simple, warp_label, warping_errors
 
 EIGHT = np.ones((3, 3))
 
@@ -85,7 +85,7 @@ def test_equals_the_definition_pixel_by_pixel(seed):
         probability = np.round(probability, 1)
     for theta in (0.2, 0.5):
         label, split, merge = naive(probability, truth, theta)
-        np.testing.assert_array_equal(warp(probability, truth, theta), label)
+        np.testing.assert_array_equal(warp_label(probability, truth, theta), label)
         np.testing.assert_array_equal(warping_errors(probability, truth, theta), (split, merge))
         assert warping_error(probability, truth, theta) == (split | merge).mean()
 
@@ -95,11 +95,11 @@ def test_equals_the_definition_for_labels_and_for_thinned_borders(seed):
     rng = np.random.default_rng(100 + seed)
     truth, other = (blobs(rng, (25, 31)) for _ in range(2))
     label, split, merge = naive(other, truth, 0.5)
-    np.testing.assert_array_equal(warp(other, truth), label)
+    np.testing.assert_array_equal(warp_label(other, truth), label)
     np.testing.assert_array_equal(warping_errors(other, truth), (split, merge))
     assert split.any() or merge.any()
     label, split, merge = naive(other, truth, 0.5, thin_borders(other) > 0)
-    np.testing.assert_array_equal(warp(other, truth, thin=True), label)
+    np.testing.assert_array_equal(warp_label(other, truth, thin=True), label)
     np.testing.assert_array_equal(warping_errors(other, truth, thin=True), (split, merge))
     thinned = (split | merge).mean()
     assert warping_error(other, truth, thin=True) == thinned != warping_error(other, truth)
@@ -109,7 +109,7 @@ def test_warping_keeps_the_topology_and_leaves_no_simple_pixel():
     rng = np.random.default_rng(5)
     for _ in range(10):
         truth, probability = blobs(rng, (20, 24)), rng.random((20, 24))
-        warped = warp(probability, truth)
+        warped = warp_label(probability, truth)
         assert warped.dtype == np.uint8
         assert pieces(np.pad(warped, 1)) == pieces(np.pad(truth.astype(int), 1))
         padded = np.pad(warped, 1)
@@ -136,7 +136,7 @@ def test_no_descent_undercuts_the_best_label_of_its_topology():
     reached_best = 0
     for _ in range(300):
         truth, target = (rng.random((2, 4, 4)) < rng.uniform(0.3, 0.8)).astype(np.int64)
-        warped = warp(target, truth)
+        warped = warp_label(target, truth)
         kin = bits[family == family[(truth * weights).sum()]]
         best = min(np.bitwise_count(kin ^ (target * weights).sum()))
         assert family[(warped * weights).sum()] == family[(truth * weights).sum()]
@@ -147,7 +147,7 @@ def test_no_descent_undercuts_the_best_label_of_its_topology():
 
 def test_no_error_for_the_truth_itself():
     truth = blobs(np.random.default_rng(7), (3, 30, 30)).astype(np.uint8)
-    np.testing.assert_array_equal(warp(truth, truth), truth)
+    np.testing.assert_array_equal(warp_label(truth, truth), truth)
     assert warping_error(truth, truth) == 0
     for label in (np.ones((5, 5), int), np.zeros((5, 5), int)):
         assert warping_error(label, label) == 0 and warping_error(1 - label, label) == 0
@@ -179,7 +179,7 @@ def test_a_gap_in_a_thin_wall_merges_as_many_pixels_as_it_is_long(gap):
     assert not split.any()
     np.testing.assert_array_equal(merge, prediction != truth)
     assert warping_error(prediction, truth) == gap / 99
-    np.testing.assert_array_equal(warp(prediction, truth), truth)
+    np.testing.assert_array_equal(warp_label(prediction, truth), truth)
 
 
 def test_a_wall_through_a_cell_splits_one_pixel():
@@ -239,16 +239,16 @@ def test_closing_a_ring_is_ignored_however_large_it_is(down):
     closed, gap = outline(25, 25, down)
     truth = closed.copy()
     truth[gap] = 0
-    assert warp(closed, truth)[gap] == 0
+    assert warp_label(closed, truth)[gap] == 0
     assert warping_error(closed, truth) == 0
 
 
 def test_the_most_certain_pixel_flips_first():
     truth = np.array([[0, 1, 1, 0]])
-    assert warp(np.array([[0, 0.1, 0.3, 0]]), truth).tolist() == [[0, 0, 1, 0]]
-    assert warp(np.array([[0, 0.3, 0.1, 0]]), truth).tolist() == [[0, 1, 0, 0]]
-    assert warp(np.array([[0, 0.1, 0.3, 0]]), truth, 0.05).tolist() == [[0, 1, 1, 0]]
-    assert warp(np.zeros((1, 4)), truth).tolist() == [[0, 0, 1, 0]]
+    assert warp_label(np.array([[0, 0.1, 0.3, 0]]), truth).tolist() == [[0, 0, 1, 0]]
+    assert warp_label(np.array([[0, 0.3, 0.1, 0]]), truth).tolist() == [[0, 1, 0, 0]]
+    assert warp_label(np.array([[0, 0.1, 0.3, 0]]), truth, 0.05).tolist() == [[0, 1, 1, 0]]
+    assert warp_label(np.zeros((1, 4)), truth).tolist() == [[0, 0, 1, 0]]
 
 
 def test_turns_and_flips_of_the_plane_change_nothing():
@@ -275,7 +275,7 @@ def test_a_stack_is_its_slices():
     assert split.shape == merge.shape == truth.shape and split.dtype == merge.dtype == bool
     for k in range(3):
         np.testing.assert_array_equal(warping_errors(probability[k], truth[k], 0.3), (split[k], merge[k]))
-        np.testing.assert_array_equal(warp(probability[k], truth[k], 0.3), warp(probability, truth, 0.3)[k])
+        np.testing.assert_array_equal(warp_label(probability[k], truth[k], 0.3), warp_label(probability, truth, 0.3)[k])
     assert warping_error(probability, truth, 0.3) == (split.sum() + merge.sum()) / truth.size
 
 
@@ -289,7 +289,7 @@ def test_the_best_of_several_thresholds_counts_for_all_slices_together():
     assert warping_error(probability, truth) == each[1]
 
 
-@pytest.mark.parametrize("call", [warp, warping_errors, warping_error])
+@pytest.mark.parametrize("call", [warp_label, warping_errors, warping_error])
 def test_bad_input(call):
     truth = np.ones((4, 5), int)
     with pytest.raises(ValueError, match="^threshold 1.0: leaves a blank proposal.*stops at 0.9"):

@@ -25,9 +25,10 @@ def pictures():
     """Grey values of synthetic slices, the label of the first, and what the small network says of it: PNGs of 8 bits."""
     import numpy as np
 
-    from unet_tutorial import pretrained, specimen, tiling
+    from unet_tutorial import pretrained, tiling
+    from unet_tutorial.datasets import _synthetic_em
 
-    (levels, cells), *others = (specimen.em_slice(number, 512, 0) for number in SLICES)
+    (levels, cells), *others = (_synthetic_em.em_slice(number, 512, 0) for number in SLICES)
     image = (levels / 255).astype(np.float32)
     probability = tiling.predict_tiled(pretrained.small_unet(), image)[..., 1]
     first = {"slice": levels, "label": (cells > 0) * 255, "probability": np.rint(probability * 255)}
@@ -43,11 +44,12 @@ def still(image, probability):
     import matplotlib
 
     matplotlib.use("agg")
-    from unet_tutorial import plotting, segments
+    from unet_tutorial import plotting
+    from unet_tutorial.metrics import _segments
 
     plotting.use_style()
     fig, _ = plotting.show_row(
-        [image, probability, segments.segments(probability)],
+        [image, probability, _segments.segments(probability)],
         ["image", "probability of cell", "segments"],
         ["image", "probability", "cells"],
     )

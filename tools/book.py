@@ -153,7 +153,7 @@ class Book:
         replace(files, Path("book/build.md"), "<!-- run times -->", lambda: run_times(times_of(executed)))
         replace(files, Path("book/ledger.md"), "<!-- ledger -->", lambda: ledger.table(self.chapters()))
         if Path("book/records.md") in files:
-            folder = self.root / "unet_tutorial" / "records"
+            folder = self.root / "unet_tutorial" / "experiments" / "recorded"
             replace(files, Path("book/records.md"), "<!-- records -->", lambda: evidence.page(folder))
             files |= {
                 Path("book/records") / path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.json")
@@ -169,7 +169,10 @@ class Book:
             raise Failed(f"_config.yml was not understood:\n{configuration.stdout}{configuration.stderr}")
         # Cells do not run in the page, and the scripts that would start them declare one name twice.
         settings = self.stage / "conf.py"
-        settings.write_text(settings.read_text().replace("'sphinx_thebe', ", ""))
+        before, thebe, after = settings.read_text().partition("'sphinx_thebe', ")
+        if not thebe:
+            raise Failed("conf.py lists no 'sphinx_thebe' to take out: look at what jupyter-book writes now")
+        settings.write_text(before + after)
         result = subprocess.run(
             [
                 sys.executable,
@@ -301,6 +304,7 @@ def serve(book, port=8000):
         "book/_static/*",
         "book/assignments/*",
         "unet_tutorial/*",
+        "unet_tutorial/*/*",
         "_config.yml",
         "_toc.yml",
         "requirements.txt",

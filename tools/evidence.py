@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from unet_tutorial import recipes, records
+from unet_tutorial.experiments import recipes, records
 
 MAIN = {"isbi2012": ("v_rand_thinned", "V_Rand after thinning"), "phase_contrast": ("seg", "SEG")}
 

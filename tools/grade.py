@@ -20,6 +20,8 @@ import nbformat
 import numpy as np
 from tqdm import tqdm
 
+from unet_tutorial._shared.files import whole
+
 from . import assignments, sandbox, scoring, wire
 
 LARGEST = 20 * 2**20  # bytes of a notebook
@@ -288,7 +290,7 @@ def write(results, name, target):
     """Write the scores, the feedback and the summary; a file is replaced as a whole."""
     names = sorted({question.name: question.possible for result in results for question in result.questions}.items())
     (target / "feedback").mkdir(parents=True, exist_ok=True)
-    with open(target / "grades.csv.partial", "w", newline="") as file:
+    with whole(target / "grades.csv") as file:
         rows = csv.writer(file)
         rows.writerow(["student", *(question for question, _ in names), "total", "possible", "seconds", "went wrong"])
         for result in results:
@@ -303,7 +305,6 @@ def write(results, name, target):
                     _cell("; ".join(result.notes)),
                 ]
             )
-    os.replace(target / "grades.csv.partial", target / "grades.csv")
     for result in results:
         (target / "feedback" / f"{result.student}.md").write_text(feedback(result, name))
     draw(results, names, name, target / "summary.png")
@@ -332,9 +333,9 @@ def draw(results, names, name, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    from unet_tutorial import style
+    from unet_tutorial.plotting import _style
 
-    style.use_style()
+    _style.use_style()
     fig, ax = plt.subplots(figsize=(6.5, 0.9 + 0.55 * len(names)))
     for row, (question, most) in enumerate(names):
         shares = np.array(
@@ -345,13 +346,13 @@ def draw(results, names, name, path):
             values,
             np.full(len(values), row),
             s=30 + 500 * counts / len(results),
-            color=style.COLOURS["conv"],
+            color=_style.COLOURS["conv"],
             alpha=0.75,
             lw=0,
         )
         for value, count in zip(values, counts):
             ax.annotate(f"{count}", (value, row), ha="center", va="center", color="white", size=8)
-        ax.plot([shares.mean()] * 2, [row - 0.35, row + 0.35], color=style.COLOURS["accent"])
+        ax.plot([shares.mean()] * 2, [row - 0.35, row + 0.35], color=_style.COLOURS["accent"])
     ax.set_yticks(range(len(names)), [f"{question} ({most:g})" for question, most in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(-0.08, 1.08)

@@ -1,6 +1,5 @@
 """Runs notebooks, remembers their outputs, and knows what each of them depends on."""
 
-import ast
 import hashlib
 import json
 import os
@@ -13,7 +12,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError
 
-from . import times
+from unet_tutorial._shared.files import whole
+
+from . import imports, times
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "unet_tutorial"
@@ -27,44 +28,19 @@ class NotebookFailed(Exception):
     """A notebook that did not run to its end. The message says which cell failed, why, and what it had printed."""
 
 
-def imported_modules(source, package=PACKAGE):
-    """Names of the package's modules that a piece of Python imports; relative imports count."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level == 0 and base != package and not base.startswith(package + "."):
-                continue
-            base = base.removeprefix(package).removeprefix(".")
-            found.update([base.split(".")[0]] if base else [alias.name for alias in node.names])
-        elif isinstance(node, ast.Import):
-            found.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith(package + "."))
-    return found
-
-
 def dependencies(source, root=ROOT, package=PACKAGE):
     """Files of the package that a piece of Python needs, directly or through other modules.
 
-    `__init__.py` counts always. Files that are not Python (records, weights) count with the module that their folder is
-    named after, and always if there is none.
+    `__init__.py` counts always. A file that is not Python (a record, weights) counts with the innermost package that it
+    lies in: a change of it concerns whoever imports anything from there.
     """
     folder = root / package
-    files = {folder / "__init__.py"}
-    data = {
-        path: path.relative_to(folder).parts[0]
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts
-    }
-    waiting, seen = list(imported_modules(source, package)), set()
-    while waiting:
-        name = waiting.pop()
-        path = folder / f"{name}.py"
-        if name in seen or not path.exists():
-            continue
-        seen.add(name)
-        files.add(path)
-        waiting.extend(imported_modules(path.read_text(), package))
-    files.update(path for path, owner in data.items() if owner in seen or not (folder / f"{owner}.py").exists())
+    files = {folder / "__init__.py", *imports.reached(source, root, package).values()}
+    entered = {path.parent for path in files if path.name == "__init__.py"}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            home = next(parent for parent in path.parents if parent == folder or (parent / "__init__.py").exists())
+            files.update([path] if home in entered else [])
     return sorted(files)
 
 
@@ -202,14 +178,12 @@ class Cache:
         return entry if "time" in entry else None
 
     def put(self, name, key, notebook, taken):
-        self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.glob(f"{name}-*.json"):
             old.unlink()
         outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
         path = self.folder / f"{name}-{key[:20]}.json"
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps({"outputs": outputs, "time": taken}))
-        partial.replace(path)
+        with whole(path) as file:
+            json.dump({"outputs": outputs, "time": taken}, file)
 
     def run(self, path, data="", environment=None, root=ROOT):
         """The notebook at `path` with its outputs, and the Time they took, from the cache where nothing has changed."""

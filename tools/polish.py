@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-from pathlib import Path
 from urllib.parse import quote
 
 from bs4 import BeautifulSoup
@@ -108,7 +107,7 @@ def small_font(folder):
 
 def rules(folder, names):
     """A style rule for each icon: its outline, taken from the theme's script of all icons, as a mask."""
-    source = (folder / "_static/scripts/fontawesome.js").read_text()
+    source, drawn = (folder / "_static/scripts/fontawesome.js").read_text(), 0
     for name in sorted(names):
         own, alias = (
             rf'(?<![\w-])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\]',
@@ -118,12 +117,14 @@ def rules(folder, names):
             *re.finditer(rf'{alias},"[^"]*","([^"]+)"\]', source),
             *re.finditer(rf'{own},"[^"]*","([^"]+)"\]', source),
         ]
-        if found:
-            width, height, outline = found[-1].groups()
-            image = (
-                f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{outline}'/></svg>"
-            )
-            yield f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(image, safe=" =:/")}"); }}\n'
+        if not found:
+            continue  # a size or a style, not an icon
+        drawn += 1
+        width, height, outline = found[-1].groups()
+        image = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}'><path d='{outline}'/></svg>"
+        yield f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(image, safe=" =:/")}"); }}\n'
+    if names and not drawn:
+        raise ValueError("fontawesome.js of the theme holds no outline in the form that is looked for")
 
 
 def numbered(page):

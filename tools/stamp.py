@@ -5,6 +5,8 @@ import json
 import time
 from pathlib import Path
 
+from unet_tutorial._shared.files import whole
+
 from . import notebooks
 
 SETTINGS = ("_config.yml", "_toc.yml", "requirements.txt")
@@ -22,7 +24,7 @@ def sources(root=notebooks.ROOT) -> dict[str, str]:
         ]
     build = root / "tools" / "book.py"
     if build.exists():
-        paths += [build, *notebooks.dependencies(build.read_text(), root, "tools")]
+        paths += notebooks.dependencies("import tools.book", root, "tools")
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(content(path)).hexdigest()
         for path in sorted(paths)
@@ -52,9 +54,8 @@ class Stamp:
         self.path.unlink(missing_ok=True)
 
     def write(self, read):
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps({"time": time.time(), "sources": read}))
-        partial.replace(self.path)
+        with whole(self.path) as file:
+            json.dump({"time": time.time(), "sources": read}, file)
 
     def state(self) -> str:
         """ "" where there are no pages, else which build they are of."""

@@ -57,13 +57,15 @@ def captions(notebook):
 
 
 def explorables(notebook):
-    """A page with an explorable loads its scripts and its style, and holds its still picture for readers without scripts."""
+    """A page with an explorable loads its scripts and its style, and holds its still picture for readers without scripts.
+
+    Cells with the tag "notebook-only" say what to do where nothing moves; a page has none of them.
+    """
     from nbformat.v4 import new_markdown_cell
 
+    notebook.cells = [cell for cell in notebook.cells if "notebook-only" not in cell.metadata.get("tags", [])]
     cells = [cell for cell in notebook.cells if cell.cell_type == "markdown" and EXPLORABLE in cell.source]
     for cell in cells:
-        cell.source = re.sub(r"On the page of the book, (\w)", lambda start: start[1].upper(), cell.source)
-        cell.source = re.sub(r"\s+A notebook has no(?:(?!\n\n).)*", "", cell.source, flags=re.DOTALL)
         cell.source = re.sub(
             r'(<div [^>]*data-explorable="(\w+)"(?: data-mode="([\w-]+)")?>)(?=</div>)', with_still, cell.source
         )

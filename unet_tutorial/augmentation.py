@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from .checks import as_cells, as_image, as_positive, as_size, same_shape, within_one
+from ._shared.checks import as_cells, as_image, as_positive, as_size, same_shape, within_one
 
 STRIP = 32  # rows sampled at a time, so that the temporary arrays stay in the processor's cache
 

@@ -6,7 +6,7 @@ paper's choice, two 3x3 convolutions cost four pixels a level; with `padding="sa
 
 import itertools
 
-from .checks import as_size
+from ._shared.checks import as_size
 
 CONVS_COST = 4  # two unpadded 3x3 convolutions
 

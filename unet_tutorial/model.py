@@ -4,8 +4,8 @@ import math
 import re
 
 from . import geometry
+from ._shared.checks import as_positive, as_size
 from ._tensorflow import keras
-from .checks import as_positive, as_size
 
 layers = keras.layers
 

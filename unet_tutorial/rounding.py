@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from .checks import as_positive, as_size
+from ._shared.checks import as_positive, as_size
 
 ROOM = 8  # times the error that is expected: no processor seen comes near it
 

@@ -4,7 +4,6 @@ import itertools
 import math
 import numbers
 import operator
-import os
 import types
 from typing import NamedTuple
 
@@ -12,9 +11,9 @@ import numpy as np
 import scipy.ndimage
 
 from . import geometry
-from ._progress import tqdm
+from ._shared.checks import as_grey_values, as_size, shape_cure, trusted
+from ._shared.progress import tqdm
 from ._tensorflow import keras, tf
-from .checks import as_grey_values, as_size, shape_cure, trusted
 from .model import unet_depth, unet_padding
 
 OPEN_OUTPUT = 388  # px that one tile of a net with open sides predicts: the output of the paper's tile
@@ -116,8 +115,7 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     forward = _forward(model)
     pieces = list(itertools.product(rows.pieces, columns.pieces))
     probabilities = np.empty((*image.shape[:2], model.output_shape[-1]), np.float32)
-    hidden = not progress or os.environ.get("UNET_TUTORIAL_PROGRESS") == "0"
-    for start in tqdm(range(0, len(pieces), batch_size), unit="batch", disable=hidden):
+    for start in tqdm(range(0, len(pieces), batch_size), unit="batch", progress=progress):
         batch = pieces[start : start + batch_size]
         tiles = np.stack(
             [

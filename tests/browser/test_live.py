@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unet_tutorial import geometry, pretrained, segments, specimen, tiling
+from unet_tutorial import geometry, pretrained, tiling
+from unet_tutorial.datasets import _synthetic_em
+from unet_tutorial.metrics import _segments
 from unet_tutorial.rounding import assert_agree, longest_sum
 
 PAGE = "book/live.html"
@@ -70,7 +72,7 @@ def test_a_hundred_images_get_the_probabilities_of_keras(open_page, model):
 
 
 def test_a_large_image_is_stitched_without_seams(open_page, model):
-    levels = specimen.em_slice(40, 300, 1)[0]
+    levels = _synthetic_em.em_slice(40, 300, 1)[0]
     image = np.hstack([levels, levels[:, ::-1]]).astype(np.float32) / 255
     (found,) = open_page(PAGE).evaluate(PREDICT, [{"values": image.ravel().tolist(), "height": 300, "width": 600}])
     assert_agree(
@@ -123,19 +125,19 @@ def test_segments_are_those_of_the_package(open_page):
         [one.tolist() for one in maps],
     )
     for one, ids in zip(maps, told):
-        assert np.array_equal(np.reshape(ids, one.shape), segments.segments(one, 0.5))
+        assert np.array_equal(np.reshape(ids, one.shape), _segments.segments(one, 0.5))
 
 
 def test_the_page_segments_a_slice_at_once_and_agrees_with_the_package(open_page, model):
     page = open_page(PAGE)
     live = ready(page)
-    image = specimen.em_slice(6, 512, 0)[0].astype(np.float32) / 255
+    image = _synthetic_em.em_slice(6, 512, 0)[0].astype(np.float32) / 255
     probability = tiling.predict_tiled(model, image)[..., 1]
     live.get_by_label("Threshold").fill("0.7")
     count = int(words(page).split(": ")[1].split()[0])
     assert "above 0.70" in words(page)
     assert (
-        abs(count - segments.segments(probability, 0.7).max()) <= 1
+        abs(count - _segments.segments(probability, 0.7).max()) <= 1
     )  # a pixel within 1e-4 of the threshold may differ
     assert page.complaints == []
 
@@ -163,10 +165,10 @@ def test_an_image_of_one_s_own_is_segmented_and_a_bad_one_refused(open_page, mod
     page = open_page(PAGE)
     live = ready(page)
     own = live.get_by_label("Or one of your own")
-    levels = specimen.em_slice(41, 90, 1)[0]
+    levels = _synthetic_em.em_slice(41, 90, 1)[0]
     own.set_input_files(as_file(levels))
     page.wait_for_function("document.querySelector('.live .words').textContent.includes('90 x 90 px')")
-    expected = segments.segments(tiling.predict_tiled(model, levels.astype(np.float32) / 255)[..., 1]).max()
+    expected = _segments.segments(tiling.predict_tiled(model, levels.astype(np.float32) / 255)[..., 1]).max()
     assert abs(int(words(page).split(": ")[1].split()[0]) - expected) <= 1
     own.set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"})
     page.wait_for_function("document.querySelector('.live .words').textContent.includes('notes.png is not a picture')")

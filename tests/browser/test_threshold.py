@@ -8,7 +8,8 @@ from listening import heard, painted, resting
 from PIL import Image
 from scipy import ndimage
 
-from unet_tutorial import metrics, specimen
+from unet_tutorial import metrics
+from unet_tutorial.datasets import _synthetic_em
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "_build" / "html" / "explorables" / "data"
@@ -96,7 +97,7 @@ def test_a_hundred_states_are_judged_as_the_package_judges_them(open_page, pictu
             assert result[name] == measure(probability, truth, theta)
         scores = metrics.rand_scores(probability, truth, theta)
         assert (result["splitScore"], result["mergeScore"]) == (scores.split, scores.merge)
-        assert np.array_equal(np.reshape(result["warped"], truth.shape), metrics.warp(probability, truth, theta))
+        assert np.array_equal(np.reshape(result["warped"], truth.shape), metrics.warp_label(probability, truth, theta))
         for name, mask in zip(("split", "merge"), metrics.warping_errors(probability, truth, theta)):
             assert np.array_equal(sorted(result[name]), np.flatnonzero(mask))
         found, cells = metrics.segments(probability, theta), metrics.segments(truth)
@@ -130,7 +131,7 @@ def test_the_first_view_is_what_the_text_says(open_page, pictures, part):
     page = open_page(PAGE)
     explorer = ready(page)
     probability, truth = part
-    assert np.array_equal(pictures[0], specimen.em_slice(6, 512, 0)[0])
+    assert np.array_equal(pictures[0], _synthetic_em.em_slice(6, 512, 0)[0])
     text = page.locator(".bd-article").text_content()
     assert "part of slice 6 of the synthetic specimen. It starts at 0.40" in text
     assert "Each error is least at another threshold" in text

@@ -10,7 +10,7 @@ from listening import resting, settle
 from matplotlib import colormaps
 from scipy import ndimage
 
-from unet_tutorial import losses
+from unet_tutorial import weight_maps
 from unet_tutorial.rounding import assert_agree
 
 PAGE = "book/training.html"
@@ -71,9 +71,9 @@ def random_state(rng, **state):
 
 def compare(state, found):
     ids, touching = found["separated"], found["painted"]
-    np.testing.assert_array_equal(ids, losses.separate_touching(touching))
+    np.testing.assert_array_equal(ids, weight_maps.separate_touching(touching))
     for weights, cells in ((found["weights"], ids), (found["touching"], touching)):
-        expected = losses.border_weight_map(cells, state["w0"], state["sigma"])
+        expected = weight_maps.border_weight_map(cells, state["w0"], state["sigma"])
         np.testing.assert_allclose(weights, expected, rtol=ROUNDING, atol=0)
     distances = {cell: ndimage.distance_transform_edt(ids != cell) for cell in np.unique(ids[ids > 0])}
     for (row, column), nearest in zip(state["pixels"], found["nearest"]):
@@ -131,7 +131,7 @@ def test_cells_stay_on_the_map_and_apart_and_each_keeps_its_centre(open_page):
     off = np.abs(went - wanted).max(axis=1)[free]
     assert np.mean(off <= 0.5) > 0.6 and np.mean(off <= 16) > 0.97  # where another cell is, it goes beside it
     for cells in told[::20]:
-        ids = losses.separate_touching(ellipses(cells))
+        ids = weight_maps.separate_touching(ellipses(cells))
         assert [ids[cell["y"], cell["x"]] for cell in cells] == [1, 2, 3, 4, 5, 6]
 
 
@@ -167,8 +167,8 @@ def state_at_start(page):
 def test_the_first_view_is_what_the_page_says_of_it(open_page):
     page = open_page(PAGE)
     start = state_at_start(page)
-    ids = losses.separate_touching(ellipses(start["cells"][: start["count"]]))
-    weights = losses.border_weight_map(ids, start["w0"], start["sigma"])
+    ids = weight_maps.separate_touching(ellipses(start["cells"][: start["count"]]))
+    weights = weight_maps.border_weight_map(ids, start["w0"], start["sigma"])
     x, y = start["pixel"]["x"], start["pixel"]["y"]
     assert (ids[y, x - 2 : x + 4] == [1, 0, 0, 0, 0, 2]).all() and f"{weights[y, x]:.2f}" == "6.07"
     explorable = opened(page)

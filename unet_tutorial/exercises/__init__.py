@@ -44,7 +44,7 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
     Parameters
     ----------
     function, truth : callable
-        Both take the arguments of a case.
+        Both take the arguments of a case. Messages call them by the name of `truth`, without its underscore.
     cases : list of tuple
     mistakes : sequence of Mistake
         Named as the likely cause where one of them gives what `function` gives, in every case.
@@ -61,7 +61,7 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
         Names the inputs, what was expected, what came, and the likely cause where one fits.
     """
     refuse_borrowed(function)
-    run, name = run or call, truth.__name__
+    run, name = run or call, truth.__name__.removeprefix("_")
     came = [at_home(run, function, *case) for case in cases]
     expected = [run(truth, *case) for case in cases]
     faults = [fault(want, got, tolerance) for want, got in zip(expected, came)]
@@ -268,7 +268,9 @@ def describe(function, case):
         if isinstance(value, np.ndarray) and value.ndim:
             text = f"shape {value.shape}"
         else:
-            text = getattr(value, "__name__", None) or ("rng" if isinstance(value, np.random.Generator) else f"{value}")
+            text = getattr(value, "__name__", "").removeprefix("_") or (
+                "rng" if isinstance(value, np.random.Generator) else f"{value}"
+            )
         words.append(f"{name}: {text}" if name and name != text else text)
     return ", ".join(words)
 

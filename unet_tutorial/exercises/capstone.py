@@ -5,7 +5,7 @@ import numbers
 
 import numpy as np
 
-from .. import metrics, specimen
+from .. import datasets, metrics
 from . import UNSOLVED, at_home, capture, codes, describe, fault, law, show, value_of
 
 SLICES, SIDE = 3, 256
@@ -18,7 +18,7 @@ ROOM = 0.02  # by how much another reading must score better to be named as the 
 def hidden_slices(seed=None):
     """Fresh synthetic slices: images and labels, (3, 256, 256) each. The seed may be a list of numbers."""
     number = int(np.random.default_rng(seed).integers(2**31))
-    images, labels, _ = specimen.synthetic_em(SLICES, SIDE, number)
+    images, labels, _ = datasets.synthetic_em(SLICES, SIDE, number)
     return images, labels
 
 

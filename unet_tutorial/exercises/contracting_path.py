@@ -267,7 +267,7 @@ def run_block(block, shape, filters, seed):
     """Build a block on an input of a shape and apply it, with random weights, to a random image."""
 
     def whole():
-        from .._tensorflow import keras
+        from ..model import keras
 
         x = keras.Input(shape)
         outputs = block(x, filters)
@@ -331,7 +331,3 @@ def _path_sizes(size, depth):
 
 def _legal_inputs(first, last, depth):
     return geometry.legal_input_sizes(first, last, depth)
-
-
-for _truth in (_convolve, _max_pool, _path_sizes, _legal_inputs):
-    _truth.__name__ = _truth.__name__[1:]

@@ -452,6 +452,3 @@ def _warp_label(label, field):
 def _by_share(label, field):
     ids = np.unique(label)
     return ids[np.argmax([_warp(np.float64(label == one), field) for one in ids], axis=0)]
-
-
-_warp.__name__, _warp_label.__name__ = "warp", "warp_label"

@@ -147,7 +147,8 @@ def centre_crop(function, seed=None, cases=CROPS):
 
 def expanding_block(function, seed=0, cases=BLOCKS):
     """Check `expanding_block(x, skip, filters)`: Keras tensors, `skip` at least as large as twice `x`."""
-    from ..model import expanding_block as truth, layers
+    from ..model import expanding_block as truth
+    from ..model import layers
 
     def up(x, filters, **options):
         return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
@@ -226,7 +227,8 @@ def expanding_block(function, seed=0, cases=BLOCKS):
 
 def build_net(function, seed=0, cases=NETS):
     """Check `build_net(size, depth, filters, classes, contracting, expanding)`: the whole U of the package's blocks."""
-    from ..model import contracting_block, expanding_block as expanding
+    from ..model import contracting_block
+    from ..model import expanding_block as expanding
 
     cases = [(*case, contracting_block, expanding, seed) for case in cases]
     check(
@@ -378,7 +380,3 @@ def _crop_offsets(size, depth):
 def _centre_crop(skip, height, width):
     top, left = ((side - want) // 2 for side, want in zip(skip.shape, (height, width)))
     return skip[top : top + height, left : left + width]
-
-
-for _truth in (_up_convolve, _crop_offsets, _centre_crop, _build_net):
-    _truth.__name__ = _truth.__name__[1:]

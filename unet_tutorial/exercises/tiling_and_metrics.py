@@ -375,7 +375,3 @@ def _rand_mistakes():
 def _pixel_error(proposal, truth):
     cells = proposal.sum() + truth.sum()
     return 1 - 2 * np.logical_and(proposal, truth).sum() / cells if cells else 0.0
-
-
-for _truth in (_mirror_pad, _predict_tiled, _contingency, _rand_error, _pixel_error):
-    _truth.__name__ = _truth.__name__[1:]

@@ -180,9 +180,6 @@ def _border_weights(
     return np.where(place(cells), height(w0, sigma) * np.exp(power(d1, d2, sigma)), 0)
 
 
-for _truth in (_cross_entropy, _class_weights, _nearest_distances, _border_weights):
-    _truth.__name__ = _truth.__name__[1:]
-
 edt, cdt, ALL_ROUND = ndimage.distance_transform_edt, ndimage.distance_transform_cdt, np.ones((3, 3))
 WHOLE = "the decimals are cut off, as by `//` or by an array of an integer type"
 ALIKE = "the logits are clipped, so that large ones that differ become alike"

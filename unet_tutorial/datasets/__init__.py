@@ -1,0 +1,35 @@
+"""The images of the book: the synthetic specimen, ISBI 2012, cell tracking; the fixed split."""
+
+from ._archives import DataUnavailable
+from ._loaders import (
+    HELD_OUT_SLICES,
+    TRAIN_SLICES,
+    AnnotatedCells,
+    Isbi2012,
+    PhaseContrast,
+    Specimen,
+    describe,
+    load_cell_tracking,
+    load_isbi2012,
+    load_phase_contrast,
+    specimen,
+)
+from ._synthetic_cells import synthetic_cells
+from ._synthetic_em import synthetic_em
+
+__all__ = [
+    "HELD_OUT_SLICES",
+    "TRAIN_SLICES",
+    "AnnotatedCells",
+    "DataUnavailable",
+    "Isbi2012",
+    "PhaseContrast",
+    "Specimen",
+    "describe",
+    "load_cell_tracking",
+    "load_isbi2012",
+    "load_phase_contrast",
+    "specimen",
+    "synthetic_cells",
+    "synthetic_em",
+]

@@ -1,0 +1,141 @@
+"""What a recipe stands for: the data and their parts, the network, its batches, optimizer and loss."""
+
+import contextlib
+import functools
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from .. import datasets, losses, training, weight_maps
+from .._tensorflow import keras, tf
+from ..model import build_unet
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a run sees: images (N, H, W) in 0..1 with instance ids, and the numbers of the slices in each part.
+
+    `targets` are the ids to train on: `cells` with a border opened between those that touch.
+    """
+
+    images: np.ndarray
+    cells: np.ndarray
+    targets: np.ndarray
+    train: tuple
+    validation: tuple
+    chosen_on: tuple
+    held_out: tuple
+
+    def part(self, name):
+        """Images, ids and targets of the slices "train", "validation", "chosen_on" or "held_out"."""
+        numbers = list(getattr(self, name))
+        return self.images[numbers], self.cells[numbers], self.targets[numbers]
+
+    def describe(self, name):
+        """The entry of a record: the parts, and the checksums of all voxels, grey values and ids modulo 256."""
+        sums = {
+            kind: hashlib.sha256(np.rint(voxels * scale).astype(np.uint8).tobytes()).hexdigest()
+            for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))
+        }
+        parts = {part: list(getattr(self, part)) for part in ("train", "validation", "chosen_on", "held_out")}
+        return {"name": name, **parts, "sha256": sums}
+
+
+def split_data(recipe, seed):
+    """Load the data of a recipe and divide them: which slices train, where that is not all, the seed says."""
+    if recipe.data == "isbi2012":
+        stack = datasets.load_isbi2012()
+        images, cells = stack.images, np.stack([ndimage.label(label)[0] for label in stack.labels])
+        targets, candidates, held_out = cells, datasets.TRAIN_SLICES, datasets.HELD_OUT_SLICES
+    else:
+        frames = datasets.load_phase_contrast()
+        images, cells = (
+            np.concatenate([getattr(part, kind) for part in (frames.train, frames.validation)])
+            for kind in ("images", "cells")
+        )
+        targets, count = np.stack([weight_maps.separate_touching(ids) for ids in cells]), len(frames.train.images)
+        candidates, held_out = tuple(range(count)), tuple(range(count, len(images)))
+    chosen = np.random.default_rng(seed).permutation(candidates)[: recipe.slices].tolist()
+    train = tuple(sorted(set(chosen) - set(recipe.validation)))
+    return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
+
+
+def build(recipe, seed, split, precision=None, strategy=None):
+    """The network, its batches, optimizer and loss. Seeds all generators. Sets Keras's policy.
+
+    With a strategy, every replica takes the recipe's batch, so that a step sees as many times more tiles.
+    """
+    keras.backend.clear_session()
+    precision = precision or working_precision(recipe.precision)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    training.set_seed(seed)
+    initializer = recipe.initializer
+    if initializer.startswith("normal "):
+        # As a dict, not an object: an object would give layers of one shape the same weights.
+        initializer = {"class_name": "RandomNormal", "config": {"stddev": float(initializer.split()[1])}}
+    with strategy.scope() if strategy else contextlib.nullcontext():
+        model = build_unet(
+            (recipe.tile, recipe.tile, 1),
+            classes=2 if recipe.output == "soft-max" else 1,
+            base_filters=recipe.filters,
+            depth=recipe.depth,
+            padding=recipe.padding,
+            drop_out=recipe.drop_out,
+            skips=recipe.skips,
+            initializer=initializer,
+        )
+        optimizer = make_optimizer(recipe)
+    images, _, targets = split.part("train")
+    batches = training.TileBatches(
+        images,
+        targets,
+        model,
+        recipe.batch_size * training.replicas(strategy),
+        seed=seed,
+        augment=recipe.augment,
+        weigh=weigh(recipe),
+    )
+    return model, batches, optimizer, make_loss(recipe)
+
+
+def working_precision(wanted):
+    """`wanted`, or "float32" where this processor has no convolutions in bfloat16."""
+    if wanted == "bfloat16":
+        try:
+            tf.nn.conv2d(tf.zeros((1, 4, 4, 1), tf.bfloat16), tf.zeros((3, 3, 1, 1), tf.bfloat16), 1, "VALID").numpy()
+        except tf.errors.OpError:
+            return "float32"
+    return wanted
+
+
+def weigh(recipe):
+    """From the ids of a tile to its weights, as the recipe has it; None for 1 everywhere."""
+    if recipe.weights == "border":
+        return functools.partial(weight_maps.weight_map, w0=recipe.w0, sigma=recipe.sigma)
+    return {"balance": lambda cells: weight_maps.class_balance(cells > 0), "none": None}[recipe.weights]
+
+
+def make_optimizer(recipe):
+    """The recipe's optimizer."""
+    rate = recipe.learning_rate
+    if recipe.decay is True:
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
+    return (
+        keras.optimizers.Adam(rate)
+        if recipe.optimizer == "adam"
+        else keras.optimizers.SGD(rate, momentum=recipe.momentum)
+    )
+
+
+def make_loss(recipe):
+    """The recipe's loss, from (labels, outputs, weights): soft-max or sigmoid and weighted cross entropy."""
+    if recipe.output == "soft-max":
+        return losses.weighted_cross_entropy
+
+    def sigmoid_cross_entropy(labels, logits, weights):
+        labels, logits = tf.cast(labels, tf.float32), tf.cast(logits[..., 0], tf.float32)
+        return tf.reduce_mean(weights * tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+    return sigmoid_cross_entropy

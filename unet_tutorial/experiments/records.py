@@ -1,0 +1,133 @@
+"""Records of long runs: small JSON files beside the code, the only source of the book's long-run numbers."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from .._shared.files import whole
+from ..metrics import best_level
+from . import recipes
+
+FOLDER = Path(__file__).parent / "recorded"
+TIMES = "seconds"  # the one entry that differs between two runs of one seed on one machine
+
+
+def path_of(name, seed, folder=None):
+    """Where the record of a run lies, `<name>/<seed>.json`, whether or not it has been written."""
+    return Path(folder or FOLDER) / name / f"{seed}.json"
+
+
+def read(name, seed=0, folder=None):
+    """The record of a run as a dict.
+
+    Raises
+    ------
+    FileNotFoundError
+        The run has no record: names the command that makes it.
+    ValueError
+        The file is not JSON, or not a record.
+    """
+    path = path_of(name, seed, folder)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no record {path}: make it with python -m unet_tutorial.experiments run {name} --seed {seed}"
+        )
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not {"configuration", "ended", "held_out"} <= set(record):
+            raise ValueError("entries are missing")
+        return record
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"record {path}: is damaged ({error}); delete it and run it again") from error
+
+
+def write(record, folder=None):
+    """Write a record as a whole or not at all. Returns its path."""
+    path = path_of(record["name"], record["seed"], folder)
+    with whole(path) as file:
+        file.write(_dump(record, 0) + "\n")
+    return path
+
+
+def score(record, name, threshold="chosen"):
+    """One score of a record over its held-out slices together.
+
+    Parameters
+    ----------
+    record : dict
+    name : str
+        A score that the record holds, for example "v_rand_thinned".
+    threshold : {"chosen", "best"}
+        One threshold for all scores, where V_Rand after thinning (for cells: SEG) is best on training slices; or for
+        each score the best one on the held-out slices themselves, the challenge's own way (`metrics.best_level`).
+
+    Returns
+    -------
+    float
+    """
+    if threshold not in ("chosen", "best"):
+        raise ValueError(f"threshold {threshold!r}: must be 'chosen' or 'best'")
+    if threshold == "best":
+        level = best_level(record["held_out"], name)
+    else:
+        known = record["chosen_on"]
+        level = best_level(known, "seg" if "seg" in known["all"] else "v_rand_thinned")
+    if name not in record["held_out"]["all"]:
+        raise ValueError(f"score {name!r}: is not in the record; it holds {', '.join(record['held_out']['all'])}")
+    return record["held_out"]["all"][name][level]
+
+
+def scores(experiment, name, threshold="chosen", folder=None):
+    """A score of all runs of an experiment: label of the arm to a list, one value a seed."""
+    known = recipes.EXPERIMENTS
+    if experiment not in known:
+        raise ValueError(f"experiment {experiment!r}: is not known; choose one of {', '.join(known)}")
+    return {
+        label: [score(read(run, seed, folder), name, threshold) for seed in known[experiment].seeds]
+        for label, run in known[experiment].arms.items()
+    }
+
+
+def configuration(run):
+    """The recipe of a run in the form that its record keeps."""
+    return json.loads(json.dumps(dataclasses.asdict(recipes.RUNS[run])))
+
+
+def faults(folder=None):
+    """What is wrong with the records, one sentence each: missing, unknown, damaged, or not of today's recipes."""
+    folder = Path(folder or FOLDER)
+    expected = {path_of(run, seed, folder): (run, seed) for run, seed in recipes.runs_of("all")}
+    found = set(folder.rglob("*.json"))
+    sentences = [f"{path.relative_to(folder)}: belongs to no experiment" for path in sorted(found - set(expected))]
+    for path, (run, seed) in expected.items():
+        name = path.relative_to(folder)
+        if path not in found:
+            sentences.append(f"{name}: is missing")
+            continue
+        try:
+            record = read(run, seed, folder)
+        except ValueError as error:
+            sentences.append(str(error))
+            continue
+        today = configuration(run)
+        kept = record.get("configuration", {})
+        changed = [
+            f"{key} is {today.get(key)!r}, was {kept.get(key)!r}"
+            for key in sorted({*today, *kept})
+            if today.get(key) != kept.get(key)
+        ]
+        if (record.get("name"), record.get("seed")) != (run, seed):
+            sentences.append(f"{name}: says that it is {record.get('name')}, seed {record.get('seed')}")
+        if changed:
+            sentences.append(f"{name}: the recipe has changed since: {'; '.join(changed)}")
+    return sentences
+
+
+def _dump(value, level):
+    """JSON with one entry a line on the outer levels and the long lists on lines of their own."""
+    if isinstance(value, dict) and value and level < 4:
+        inner = ",\n".join(
+            f"{' ' * (level + 1)}{json.dumps(str(key))}: {_dump(one, level + 1)}" for key, one in value.items()
+        )
+        return f"{{\n{inner}\n{' ' * level}}}"
+    return json.dumps(value, allow_nan=False)

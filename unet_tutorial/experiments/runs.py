@@ -1,0 +1,181 @@
+"""Trains, scores and records the runs that `recipes` names."""
+
+import contextlib
+import functools
+import json
+import os
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .. import metrics, pretrained, training
+from .._shared.checks import as_positive, as_size
+from .._shared.progress import tqdm
+from ..tiling import predict_rotated, predict_tiled
+from . import recipes, records
+from ._machine import locked, surroundings
+from ._setup import build, split_data, weigh
+from ._stopping import best_step, ending, should_stop
+
+RUNS_FOLDER = "runs"  # checkpoints, in the working directory
+CHECKPOINT_SECONDS = 90.0
+FIRST_STEPS = 20
+
+
+class Validation:
+    """Weighted cross entropy of whole slices that no training has seen; keeps the weights of the lowest one."""
+
+    def __init__(self, recipe, split, best, writes=True):
+        self.images, _, targets = split.part("validation")
+        self.weights = np.stack([(weigh(recipe) or np.ones_like)(ids) for ids in targets])
+        self.labels, self.best, self.lowest = targets > 0, best, np.inf
+        self.writes = writes
+
+    def __call__(self, model, step):
+        probabilities = np.stack([predict_tiled(model, image)[..., -1] for image in self.images])
+        right = np.where(self.labels, probabilities, 1 - probabilities)
+        loss = float(np.mean(-self.weights * np.log(np.maximum(right, 1e-7))))
+        if loss < self.lowest:
+            self.lowest = loss
+            if self.writes:
+                pretrained.save_weights(model, self.best)
+        return loss
+
+
+def run(name, seed=0, budget=None, runs=RUNS_FOLDER, folder=None, strategy=None, progress=True):
+    """Train, score and record one run, or go on with it where it was interrupted.
+
+    Parameters
+    ----------
+    name : str
+        Of a run in `recipes.RUNS`.
+    seed : int
+    budget : float, optional
+        Minutes of training, in this sitting; at least until the first look at the validation loss. When they are spent,
+        the network is scored as it is and the record says so; the next call goes on.
+    runs, folder : str or Path
+        Where checkpoints and records lie. With a strategy the records lie in a folder `records` in `runs` unless
+        `folder` is given: more replicas make larger batches, and that is another experiment.
+    strategy : tf.distribute.Strategy, optional
+        From `training.make_strategy`.
+    progress : bool
+
+    Returns
+    -------
+    dict
+        The record, written as a whole. Two runs of one seed on one machine differ in "seconds" only. Processor and
+        versions are those of the last sitting. None on every machine of a strategy but the first, which writes.
+
+    Raises
+    ------
+    ValueError
+        The run is not known, or the checkpoint belongs to another recipe.
+    BlockingIOError
+        Another process is at this run.
+    DataUnavailable
+        The real slices are not here.
+    """
+    if name not in recipes.RUNS:
+        raise ValueError(f"run {name!r}: is not known; choose one of {', '.join(recipes.RUNS)}")
+    recipe = recipes.RUNS[name]
+    count = training.replicas(strategy)
+    runs = Path(os.path.expanduser(runs))
+    base = runs / name / f"{as_size(seed, 'seed', minimum=0)}{f'-x{count}' if strategy else ''}"
+    checkpoint, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
+    identity = {"name": name, "seed": seed, "replicas": count, **records.configuration(name)}
+    chief = training.is_chief(strategy)
+    if strategy and folder is None:
+        folder = runs / "records"
+    with locked(base.with_suffix(".lock")) if chief else contextlib.nullcontext():
+        split = split_data(recipe, seed)
+        model, batches, optimizer, loss = build(recipe, seed, split, strategy=strategy)
+        watch = Validation(recipe, split, best, chief) if recipe.validation else None
+        if checkpoint.exists():
+            with contextlib.suppress(ValueError, KeyError, zipfile.BadZipFile), np.load(checkpoint) as saved:
+                print(f"    goes on after step {len(json.loads(str(saved['story']))['losses'])}", flush=True)
+        deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
+        history = training.train(
+            model,
+            batches,
+            recipe.steps,
+            optimizer,
+            loss,
+            checkpoint,
+            CHECKPOINT_SECONDS,
+            watch,
+            recipe.watch,
+            functools.partial(should_stop, recipe, watch, deadline, optimizer),
+            strategy,
+            identity,
+            progress,
+        )
+        if not chief:
+            return None
+        ended = ending(recipe, history)
+        surrounds = surroundings(model, strategy)
+        if strategy:
+            weights = model.get_weights()
+            model, *_ = build(recipe, seed, split)
+            model.set_weights(weights)
+        if watch:
+            pretrained.load_weights(model, best)
+        started = time.monotonic()
+        scores = {part: score(recipe, model, split, part, progress) for part in ("chosen_on", "held_out")}
+        record = {
+            "name": name,
+            "seed": seed,
+            "configuration": records.configuration(name),
+            "ended": ended,
+            "steps": history.steps,
+            "best_step": best_step(history) if watch else history.steps,
+            "data": split.describe(recipe.data),
+            **surrounds,
+            records.TIMES: {"training": round(history.seconds, 1), "scoring": round(time.monotonic() - started, 1)},
+            "first_losses": history.losses[:FIRST_STEPS],
+            "curve": curve(history.losses),
+            "validation": [[step, round(value, 6)] for step, value in history.watched],
+            "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
+            "held_out": scores["held_out"],
+            **({"weights": pretrained.digest(model)} if watch else {}),
+        }
+        pretrained.save_weights(model, base.with_suffix(".weights.npz"))
+        records.write(record, folder)
+        if ended != "budget":
+            for path in (checkpoint, best):
+                path.unlink(missing_ok=True)
+    return record
+
+
+def curve(values, every=10):
+    """The loss of a run in a few hundred bytes: means over `every` steps."""
+    return {
+        "every": every,
+        "loss": [round(float(np.mean(values[start : start + every])), 4) for start in range(0, len(values), every)],
+    }
+
+
+def predict(recipe, model, images, progress=False):
+    """(N, H, W) probability of cell, averaged over as many rotations as the recipe has."""
+    look = functools.partial(predict_rotated, rotations=recipe.rotations) if recipe.rotations > 1 else predict_tiled
+    return np.stack([look(model, image)[..., -1] for image in tqdm(images, unit="slice", progress=progress)])
+
+
+def score(recipe, model, split, part, progress=False):
+    """All scores of one part of the split."""
+    images, cells, _ = split.part(part)
+    probabilities, names = predict(recipe, model, images, progress), getattr(split, part)
+    if recipe.data == "phase_contrast":
+        return metrics.score_cells(probabilities, cells, names)
+    return metrics.score_tissue(probabilities, (cells > 0).astype(np.uint8), names)
+
+
+def rerun(name, seed=0, folder=None):
+    """Repeat the first steps of a recorded run. Returns the recorded losses and today's."""
+    record = records.read(name, seed, folder)
+    recipe = recipes.RUNS[name]
+    split = split_data(recipe, seed)
+    model, batches, optimizer, loss = build(recipe, seed, split, record["precision"])
+    history = training.train(model, batches, len(record["first_losses"]), optimizer, loss)
+    return record["first_losses"], history.losses

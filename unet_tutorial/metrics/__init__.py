@@ -1,0 +1,49 @@
+"""The challenge's metrics: how far a prediction is from the truth, by pixels, by pairs of pixels and by topology.
+
+Every metric takes (prediction, truth). A metric with the keyword `threshold` takes one threshold, or a sequence of
+them: then the best value counts, with the same threshold for all slices. `THRESHOLDS` are the challenge's. A stack can
+be a list of (H, W) slices that differ in size. A metric with a threshold warns of a prediction whose polarity is
+probably reversed.
+"""
+
+from ._matching import contingency, merged_cells, seg_score
+from ._scores import (
+    Scores,
+    best_threshold,
+    info_scores,
+    iou,
+    pixel_error,
+    rand_error,
+    rand_scores,
+    v_info,
+    v_rand,
+    warping_error,
+)
+from ._segments import THRESHOLDS, segments, thin_borders
+from ._sweep import LEVELS, best_level, score_cells, score_tissue
+from ._warping import warp_label, warping_errors
+
+__all__ = [
+    "LEVELS",
+    "THRESHOLDS",
+    "Scores",
+    "best_level",
+    "best_threshold",
+    "contingency",
+    "info_scores",
+    "iou",
+    "merged_cells",
+    "pixel_error",
+    "rand_error",
+    "rand_scores",
+    "score_cells",
+    "score_tissue",
+    "seg_score",
+    "segments",
+    "thin_borders",
+    "v_info",
+    "v_rand",
+    "warp_label",
+    "warping_error",
+    "warping_errors",
+]

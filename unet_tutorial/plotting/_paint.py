@@ -1,0 +1,138 @@
+"""Colours painted over images, pixel by pixel: arrays in, arrays out, no figure."""
+
+import numpy as np
+from matplotlib.colors import hsv_to_rgb, to_rgb
+from scipy import ndimage
+
+from .._shared.checks import as_cells, as_image, as_label, as_positive, as_size, same_shape, within_one
+from ._style import COLOURS
+
+GOLDEN = 0.6180339887  # turns of the colour wheel from one id to the next: neighbouring ids get distant hues
+
+
+def as_picture(image, name="image"):
+    """Return an (H, W) float32 image with values in 0..1, or raise ValueError."""
+    image = as_image(image, name)
+    if image.shape[2:] == (1,):
+        image = image[..., 0]
+    return within_one(as_image(image, name, grey=True), name)
+
+
+def paint_cells(cells):
+    """Give each instance id its colour, the same in every figure.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background.
+
+    Returns
+    -------
+    (H, W, 3) float32 array
+        RGB in 0..1. Cells have an outline of one pixel, half as bright; the background has the membrane's colour.
+    """
+    cells = as_cells(cells)
+    picture = _colours(cells)
+    picture[outlines(cells)] *= 0.5
+    picture[cells == 0] = to_rgb(COLOURS["membrane"])
+    return picture.astype(np.float32)
+
+
+def blend(image, label=None, cells=None, probability=None, strength=0.35):
+    """Paint a label, instance ids or probabilities over a grey image.
+
+    Parameters
+    ----------
+    image : (H, W) float array
+        Grey values in 0..1.
+    label : (H, W) int array, optional
+        Cells are tinted, and outlined in the accent colour.
+    cells : (H, W) int array, optional
+        Each cell is tinted and outlined in a colour of its own.
+    probability : (H, W) float array, optional
+        Of a cell, in 0..1: the likelier, the stronger the tint.
+    strength : float
+        Share of the colour in a tinted pixel, 0..1. Outlines are one pixel wide and opaque.
+
+    Returns
+    -------
+    (H, W, 3) float32 array
+        RGB in 0..1. The background keeps its grey values.
+
+    Raises
+    ------
+    ValueError
+        None or more than one of the three is given, the shapes differ, or an argument breaks its rule.
+    """
+    given = [
+        name for name, mask in (("label", label), ("cells", cells), ("probability", probability)) if mask is not None
+    ]
+    if len(given) != 1:
+        raise ValueError(f"{' and '.join(given) or 'nothing'} to blend: give exactly one of label, cells, probability")
+    if as_positive(strength, "strength") > 1:
+        raise ValueError(f"strength {strength!r}: must be at most 1")
+    grey = as_picture(image)
+    if probability is not None:
+        mask = share = as_picture(probability, "probability")
+    else:
+        mask = as_cells(cells) if label is None else as_label(label)
+        share = mask > 0
+    same_shape(grey, mask, ("image", given[0]))
+    colours = _colours(mask) if cells is not None else np.broadcast_to(to_rgb(COLOURS["cell"]), (*mask.shape, 3))
+    share = strength * share[..., None]
+    picture = (1 - share) * grey[..., None] + share * colours
+    if probability is None:
+        edge = outlines(mask)
+        picture[edge] = to_rgb(COLOURS["accent"]) if cells is None else colours[edge]
+    return picture.astype(np.float32)
+
+
+def mark_errors(split_mask, merge_mask, image, grow=2):
+    """Mark where a segmentation splits cells and where it merges them, on the paled image.
+
+    Parameters
+    ----------
+    split_mask, merge_mask : (H, W) bool or 0/1 int array
+        Pixels of false borders (a cell cut in two) and of missing borders (two cells run together).
+    image : (H, W) float array
+        Grey values in 0..1.
+    grow : int
+        Marks are widened by that many pixels to each side, so that a single pixel is seen.
+
+    Returns
+    -------
+    (H, W, 3) float32 array
+        RGB in 0..1: splits sky blue, merges magenta and on top of them.
+
+    Raises
+    ------
+    ValueError
+        Shapes differ, or an argument breaks its rule.
+    """
+    grow = as_size(grow, "grow", minimum=0)
+    picture = np.repeat(0.5 + 0.5 * as_picture(image)[..., None], 3, axis=2)
+    for name, mask in (("split", split_mask), ("merge", merge_mask)):
+        mask = as_label(mask, f"{name}_mask")
+        same_shape(picture, mask, ("image", f"{name}_mask"))
+        picture[ndimage.maximum_filter(mask, 2 * grow + 1, mode="constant") > 0] = to_rgb(COLOURS[name])
+    return picture
+
+
+def outlines(cells):
+    """Pixels of cells with a 4-neighbour of another id. Returns an (H, W) bool array."""
+    edge = np.zeros(cells.shape, bool)
+    for axis in (0, 1):
+        differs = np.diff(cells.astype(np.int64), axis=axis) != 0
+        first, second = (
+            tuple(part if this == axis else slice(None) for this in (0, 1))
+            for part in (slice(None, -1), slice(1, None))
+        )
+        edge[first] |= differs
+        edge[second] |= differs
+    return edge & (cells > 0)
+
+
+def _colours(cells):
+    hue = cells * GOLDEN % 1
+    saturation, value = np.array([0.5, 0.65, 0.4])[cells % 3], np.array([0.95, 0.8, 0.65])[cells % 3]
+    return hsv_to_rgb(np.stack([hue, saturation, value], axis=-1))

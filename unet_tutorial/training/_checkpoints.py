@@ -1,0 +1,102 @@
+"""A training run on disk: weights, optimizer, history and the state of the batches, in one file."""
+
+import dataclasses
+import json
+import zipfile
+
+import numpy as np
+
+from .._shared.checks import spelled, warn
+from .._shared.files import whole
+from .._tensorflow import keras
+
+
+@dataclasses.dataclass
+class History:
+    """What a training run leaves behind: the loss of each step, and whatever `watch` returned, with its step.
+
+    `seconds` is the time that steps and watching took, all sittings together, without what a killed one lost.
+    """
+
+    losses: list = dataclasses.field(default_factory=list)
+    watched: list = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def steps(self):
+        return len(self.losses)
+
+
+def first_rate(optimizer):
+    """The learning rate of the first step, in float32."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        return float(rate(0))
+    return float(np.asarray(optimizer.learning_rate))  # under a strategy a variable is no number, but an array
+
+
+def _state(model, optimizer):
+    return {
+        f"{kind}/{index}": variable
+        for kind, owner in (("model", model), ("optimizer", optimizer))
+        for index, variable in enumerate(owner.variables)
+    }
+
+
+def save(path, model, optimizer, batches, history, identity, rate):
+    arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
+    rng = getattr(batches, "rng", None)
+    story = json.dumps(
+        dataclasses.asdict(history)
+        | {"rng": rng and rng.bit_generator.state, "identity": identity, "learning_rate": rate},
+        default=lambda value: np.asarray(value).tolist(),
+    )
+    with whole(path, "wb") as file:
+        np.savez(file, story=np.array(story), **arrays)
+
+
+def load(path, model, optimizer, batches, identity):
+    variables = _state(model, optimizer)
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            arrays = dict(saved)
+        story = json.loads(str(arrays.pop("story")))
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"checkpoint {path}: cannot be read ({error}); delete it or name another file") from error
+    if story.get("identity") != json.loads(json.dumps(identity)):
+        raise ValueError(
+            f"checkpoint {path}: belongs to {story.get('identity')}, not to {identity}; delete it or name another file"
+        )
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if shapes != {name: array.shape for name, array in arrays.items()}:
+        raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
+    rate = story.get("learning_rate")
+    _check_rate(
+        path,
+        rate,
+        first_rate(optimizer),
+        next(
+            (float(arrays[name]) for name, variable in variables.items() if variable is optimizer.learning_rate), None
+        ),
+    )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    if story["rng"] and hasattr(batches, "rng"):
+        batches.rng.bit_generator.state = story["rng"]
+    return History(story["losses"], [tuple(entry) for entry in story["watched"]], story["seconds"]), rate
+
+
+def _check_rate(path, first, given, kept):
+    """Refuse to resume with another first rate; `kept` is the rate in the checkpoint, None if the step gives it."""
+    texts = [rate if rate is None else spelled(np.float32(rate)) for rate in (first, given, kept)]
+    if first is None and kept not in (None, given):
+        warn(
+            f"checkpoint {path}: does not say with which learning rate its run began; it goes on with {texts[2]}, not "
+            f"with the optimizer's {texts[1]}"
+        )
+    elif first is not None and given not in (first, kept):
+        raise ValueError(
+            f"checkpoint {path}: its run began with the learning rate {texts[0]}, the optimizer has "
+            f"{texts[1]}; make the optimizer with {texts[0]}, or name another file "
+            "(pretrained.load_weights takes the weights of this one)"
+        )

@@ -1,0 +1,223 @@
+"""How much each pixel counts: the balance of the classes, and the weight of the borders between cells."""
+
+import numpy as np
+from scipy import ndimage
+
+from ._shared.checks import as_array, as_cells, as_label, as_positive, one_id_for_all, warn
+
+FAR = 2**15  # pixels, further than any distance that counts; its square leaves room in 32 bits
+STRIP = 32  # rows searched at a time: each strip stops as early as it can, and stays in the processor's cache
+
+
+def class_balance(labels):
+    """Weight w_c that gives both classes the same say, however rare one of them is.
+
+    Parameters
+    ----------
+    labels : (H, W) or (N, H, W) uint8 array
+        1 = cell, 0 = membrane or background. Pixels of a stack are counted together, so that every slice of a
+        training set gets the same two weights.
+
+    Returns
+    -------
+    float32 array, shape of `labels`
+        Without unit. A class with n of all N pixels weighs N / (2 n) a pixel: each class sums to the same and the mean
+        is 1. All ones if there is one class only.
+
+    Raises
+    ------
+    ValueError
+        `labels` is not an integer array of zeros and ones with two or three axes, or holds no pixel.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 2.
+    """
+    labels = as_array(labels, "labels")
+    if labels.ndim not in (2, 3):
+        raise ValueError(f"labels of shape {labels.shape}: must be (H, W), or (N, H, W) for a stack")
+    flat = as_label(labels.reshape(1, -1), "labels").reshape(labels.shape)
+    counts = np.bincount(flat.ravel(), minlength=2)
+    if counts.min() == 0:
+        return np.ones(flat.shape, np.float32)
+    return (flat.size / (2 * counts)).astype(np.float32)[flat]
+
+
+def border_weight_map(cells, w0=10.0, sigma=5.0):
+    """Weight that forces the borders between touching cells to be learnt.
+
+    Exactly the definition, in a time that hardly depends on the number of cells.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background. Several pieces of one id are one cell.
+    w0, sigma : float
+        Height (without unit) and width (pixels) of the border term. Equation 2 uses 10 and about 5.
+
+    Returns
+    -------
+    (H, W) float32 array
+        w0 * exp(-(d1 + d2)^2 / (2 sigma^2)) on background pixels, 0 on cells and where fewer than two cells exist.
+        d1 and d2 are the Euclidean distances, in pixels, to the nearest pixel of the nearest and of the second nearest
+        cell. 0 as well where they sum to more than 10 sigma: there the term is below 2e-22 w0.
+
+    Raises
+    ------
+    ValueError
+        `cells` is not a two-dimensional array of integers, is empty, or holds negative ids; `w0` is negative, `sigma`
+        not above 0, or one of them not finite.
+
+    Warns
+    -----
+    UserWarning
+        `cells` is probably a mask: uint8 with 255 and grey edges, or the id 1 (or 255) alone on several pieces.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 2. The paper does not restrict the term to background.
+    """
+    cells = as_cells(cells)
+    w0, sigma = as_positive(w0, "w0"), as_positive(sigma, "sigma", zero=False)
+    weights = np.zeros(cells.shape, np.float32)
+    background = cells == 0
+    present = cells[~background]
+    if present.size == 0 or (present == present[0]).all():
+        if one_id_for_all(cells):
+            warn(
+                f"cells: hold the id {present[0]} alone, on several pieces, so the border term is 0 everywhere; if "
+                "this is a label, number its cells with scipy.ndimage.label(label)[0]"
+            )
+        return weights
+    d1, pixel = ndimage.distance_transform_edt(background, return_indices=True)
+    reach = np.where(background & (2 * d1 <= 10 * sigma), 10 * sigma - d1, 0)  # d2 is at least d1
+    d2 = np.sqrt(_squared_distance_to_another(cells, cells[tuple(pixel)], reach)[background])
+    distance = (d1[background] + d2) / sigma
+    weights[background] = np.where(distance <= 10, w0 * np.exp(-0.5 * distance**2), 0)
+    return weights
+
+
+def separate_touching(cells):
+    """Open a border of background between cells that touch, so that every cell is a component of its own.
+
+    A pixel becomes background if its 3x3 neighbourhood holds another cell. A cell of which nothing would be left (one
+    or two pixels wide, and hemmed in) keeps the pixels that touch no other cell of the result, smallest cells first. It
+    vanishes only where each of its pixels touches a tiny cell that was kept.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background.
+
+    Returns
+    -------
+    (H, W) array of the same dtype
+        Instance ids, of which no two touch, not even by a corner. Background stays background.
+
+    Raises
+    ------
+    ValueError
+        `cells` is not a two-dimensional array of integers, is empty, or holds negative ids.
+
+    Warns
+    -----
+    UserWarning
+        `cells` is probably a mask: uint8 with 255 and grey edges.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3: the separation border is computed by morphological operations.
+    """
+    cells = as_cells(cells)
+    separated = np.where(_touches_another(cells), 0, cells)
+    ids, sizes = np.unique(cells, return_counts=True)
+    smallest_first = ids[np.argsort(sizes, kind="stable")]
+    for cell in smallest_first[~np.isin(smallest_first, separated)]:
+        restored = np.where(cells == cell, cell, separated)
+        separated[(restored == cell) & ~_touches_another(restored)] = cell
+    return separated
+
+
+def weight_map(cells, w0=10.0, sigma=5.0):
+    """Weight of every pixel, equation 2 entire: class balance of this map plus the border term.
+
+    Parameters
+    ----------
+    cells : (H, W) int array
+        Instance ids; 0 is background.
+    w0, sigma : float
+        Height (without unit) and width (pixels) of the border term.
+
+    Returns
+    -------
+    (H, W) float32 array
+        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`.
+
+    Raises
+    ------
+    ValueError
+        As `border_weight_map`.
+
+    Warns
+    -----
+    UserWarning
+        As `border_weight_map`.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3, equation 2.
+    """
+    return border_weight_map(cells, w0, sigma) + class_balance(np.asarray(cells) > 0)
+
+
+def _squared_distance_to_another(cells, nearest_cell, reach):
+    """Squared distance of each pixel to the nearest cell other than its `nearest_cell`, exact up to its `reach`.
+
+    Whichever cell a pixel asks about, only the nearest cell of each column and the nearest other one can matter to it.
+    So columns are searched first. Then each pixel looks at columns ever further left and right, a strip of rows at a
+    time, until none can be nearer.
+    """
+    first_cell, first, other = _two_nearest_in_column(cells)
+    limit = np.minimum(reach, FAR).astype(np.int32) ** 2
+    squared = np.where(first_cell == nearest_cell, other, first)
+    for top in range(0, len(cells), STRIP):
+        strip = slice(top, top + STRIP)
+        for step in range(1, cells.shape[1]):
+            if np.minimum(squared[strip], limit[strip]).max() < step**2:
+                break
+            left, right = (strip, slice(None, -step)), (strip, slice(step, None))
+            for here, there in ((left, right), (right, left)):
+                found = np.where(first_cell[there] == nearest_cell[here], other[there], first[there])
+                found += step**2
+                np.minimum(squared[here], found, out=squared[here])
+    return squared
+
+
+def _two_nearest_in_column(cells):
+    """Id of the nearest cell in each pixel's column, and squared distances to it and to the nearest other cell."""
+    above, below = _two_nearest_above(cells), [part[::-1] for part in _two_nearest_above(cells[::-1])]
+    first_cell = np.where(above[0] <= below[0], above[1], below[1])
+    others = [np.where(cell == first_cell, other, first) for first, cell, other in (above, below)]
+    return first_cell, np.minimum(above[0], below[0]) ** 2, np.minimum(*others) ** 2
+
+
+def _two_nearest_above(cells):
+    """Distance to the nearest cell pixel at or above each pixel, its id, and the distance to one of another id."""
+    rows = np.arange(len(cells), dtype=np.int32)[:, None]
+    last = np.maximum.accumulate(np.where(cells > 0, rows, -FAR), axis=0)
+    ids = np.take_along_axis(cells, np.maximum(last, 0), axis=0)
+    changes = (cells[1:] > 0) & (cells[1:] != ids[:-1])
+    other = np.full_like(last, -FAR)
+    other[1:] = np.maximum.accumulate(np.where(changes, last[:-1], -FAR), axis=0)
+    return np.minimum(rows - last, FAR), ids, np.minimum(rows - other, FAR)
+
+
+def _touches_another(cells):
+    height, width = cells.shape
+    padded = np.pad(cells, 1)
+    touches = np.zeros(cells.shape, bool)
+    for row in range(3):
+        for column in range(3):
+            neighbour = padded[row : row + height, column : column + width]
+            touches |= (neighbour != cells) & (neighbour > 0)
+    return touches
