@@ -16,7 +16,7 @@ os.environ["PYTHONHASHSEED"] = "0"
 
 
 class FileKernelManager(nbval.kernel.KernelManager):
-    """Talks through files in a folder of its own: of two kernels that start at once, both may pick the same free ports."""
+    """Talks through files in a folder of its own: two kernels that start at once may pick the same free ports."""
 
     def __init__(self, **options):
         self._folder = tempfile.TemporaryDirectory(prefix="kernel-")

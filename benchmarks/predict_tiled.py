@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from functools import partial
 
 import numpy as np
 
@@ -53,15 +54,17 @@ def main():
         ("512 px slice, the shipped network", small, slice_512, 476, 44),
         ("one tile of 572 px, 16 filters", paper_like, output_388, 572, 92),
     ):
-        alone, predicted = compare((bare(model, image, tile, margin), lambda: predict_tiled(model, image)), REPEATS)
-        (anew,) = compare((lambda: traced_anew(predict_tiled, model, image),), 3)
+        tiled = partial(predict_tiled, model, image)
+        alone, predicted = compare((bare(model, image, tile, margin), tiled), REPEATS)
+        (anew,) = compare((partial(traced_anew, predict_tiled, model, image),), 3)
         print(
             f"{title}: {1e3 * alone:.0f} ms the forward pass alone, predict_tiled {predicted / alone:.2f} times that "
             f"(median of {REPEATS}), traced anew {anew / alone:.2f} times",
             flush=True,
         )
     for predict in (predict_rotated, predict_flipped):
-        once, anew = compare((lambda: predict(small, slice_512), lambda: traced_anew(predict, small, slice_512)), 3)
+        calls = partial(predict, small, slice_512), partial(traced_anew, predict, small, slice_512)
+        once, anew = compare(calls, 3)
         print(f"{predict.__name__}, 512 px slice, shipped network: {once:.2f} s, traced anew {anew:.2f} s", flush=True)
 
 

@@ -1,6 +1,6 @@
 """Laws of the grader: each wrong submission loses the points of its mistake and is told so, each right one loses none.
 
-The submissions lie in `tests/submissions/<assignment>/`, as patches on the solution: the cells of wrong.py and right.py.
+The submissions lie in `tests/submissions/<assignment>/`, patches on the solution: the cells of wrong.py and right.py.
 A cell of wrong.py begins with `# %% what | q1 -5, q3 -2 | words of the hint`.
 """
 
@@ -96,7 +96,7 @@ def solved(solution):
 
 
 def graded(solution, solved, name, patch):
-    """Every question of a patched solution. One whose functions are all the solution's own gives what the solution gives."""
+    """Every question of a patched solution. One whose functions are all the solution's own gives what that gives."""
     tests, names = solution(name)
     patched = dict(names)
     exec(patch, patched)

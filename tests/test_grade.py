@@ -23,7 +23,8 @@ SECRET = "the-hidden-answer-4711"
 MASTER = [
     (
         "raw",
-        "# ASSIGNMENT CONFIG\nname: tiny\ninit_cell: false\nexport_cell: false\ntests:\n    files: true\n    ok_format: false",
+        "# ASSIGNMENT CONFIG\nname: tiny\ninit_cell: false\nexport_cell: false\n"
+        "tests:\n    files: true\n    ok_format: false",
     ),
     ("markdown", "# Tiny"),
     ("code", "import numpy as np"),

@@ -1,4 +1,4 @@
-"""What the explorables of the pages load: pictures of the specimen, the small network, and libraries for the browser."""
+"""What the explorables of the pages load: pictures of the specimen, the small network, libraries for the browser."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ LIBRARIES = {  # file of a page: file of an npm package, installed as package-lo
 
 
 def pictures():
-    """Grey values of synthetic slices, the label of the first, and what the small network says of it: PNGs of 8 bits."""
+    """Grey values of synthetic slices, the label of the first, what the small network says of it: PNGs of 8 bits."""
     import numpy as np
 
     from unet_tutorial import pretrained, tiling
@@ -100,7 +100,7 @@ def made(cache, root=ROOT):
 
 
 def libraries(root=ROOT):
-    """Name and content of each file from npm; none where npm is missing or fails, and then the page shows a still instead."""
+    """Name and content of each file from npm. None where npm is missing or fails; then the page shows a still."""
     modules, lock = root / "node_modules", root / "package-lock.json"
     done = modules / ".package-lock.json"
     if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:

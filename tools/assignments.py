@@ -54,7 +54,7 @@ def student_text(path):
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    for number, cell in enumerate(notebook.cells):
+    for cell in notebook.cells:
         cell.source = "\n".join(
             line
             for line in cell.source.splitlines()

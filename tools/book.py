@@ -290,7 +290,7 @@ def run_times(times):
 
 
 def serve(book, port=8000):
-    """Serve the HTML and build again whenever a source changes. A failed build is reported and waits for its mending."""
+    """Serve the HTML and build again whenever a source changes. A failed build is reported and waits to be mended."""
     from livereload import Server
 
     def rebuild():

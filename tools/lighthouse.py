@@ -93,7 +93,8 @@ def failures(report):
                 item.get("node", {}).get("snippet") or item.get("url") or item.get("description") or ""
                 for item in audit.get("details", {}).get("items", [])
             ]
-            yield f"{audit['title']} {audit.get('displayValue', '')} {'; '.join(map(str, filter(None, items[:4])))}".strip()
+            shown = "; ".join(map(str, filter(None, items[:4])))
+            yield f"{audit['title']} {audit.get('displayValue', '')} {shown}".strip()
 
 
 def main():

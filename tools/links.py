@@ -1,19 +1,19 @@
 """Finds the links of the built pages that lead nowhere."""
 
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
 
-@lru_cache(maxsize=None)
+@cache
 def _page(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _anchors(path):
     return {tag.get("id") for tag in _page(path).find_all(id=True)} | {
         tag.get("name") for tag in _page(path).find_all("a", attrs={"name": True})

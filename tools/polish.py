@@ -10,12 +10,14 @@ from fontTools import subset, ttLib
 from PIL import Image
 
 ICONS = "_static/icons.css"
-BASE = """.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far { display: inline-block; width: 1em; height: 1em; vertical-align: -.125em;
-  background: currentColor; -webkit-mask: var(--icon) center / contain no-repeat; mask: var(--icon) center / contain no-repeat; }
+BASE = """.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far {
+  display: inline-block; width: 1em; height: 1em; vertical-align: -.125em; background: currentColor;
+  -webkit-mask: var(--icon) center / contain no-repeat; mask: var(--icon) center / contain no-repeat; }
 :is(.fa-solid, .fa-brands, .fa-regular, .fas, .fab, .far)::before { content: none !important; }
 .fa-lg { font-size: 1.25em; }
 """
-FONT = """@font-face { font-family: "Font Awesome 6 Free"; font-style: normal; font-weight: 900; src: url(icons.woff) format("woff"); }
+FONT = """@font-face { font-family: "Font Awesome 6 Free"; font-style: normal; font-weight: 900;
+  src: url(icons.woff) format("woff"); }
 """  # of the marks of admonitions, in place of the theme's own with all its icons
 GLOSSARY = "book/glossary.html"
 PLAIN = ("api", "bibliography", "ledger", "records")  # pages whose words are not linked to the glossary
@@ -178,7 +180,7 @@ def breakable(page):
 
 
 def accessible(page):
-    """Mend what the theme and its extensions leave to be wished: names that differ from the text, stray and wrong roles."""
+    """Mend what the theme and its extensions leave to be wished: names unlike the text, stray and wrong roles."""
     for node in page.select("button.search-button-field, summary[aria-label]"):
         del node["aria-label"]
     for node in page.select(".citation-list, .citation, .citation [role]"):

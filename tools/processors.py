@@ -5,7 +5,8 @@
     python -m tools.processors plain --only notebooks
 
 Each kind is a set of environment variables that TensorFlow, oneDNN, NumPy and OpenBLAS read when they start. A library
-that does not know a value ignores it silently, so each kind is asked first what it really runs on. Linux on x86-64 only.
+that does not know a value ignores it silently, so each kind is asked first what it really runs on. Only for Linux on
+x86-64.
 """
 
 import argparse

@@ -98,7 +98,9 @@ def plan(new: str, today: str, root=ROOT) -> list[Change]:
         for pattern, value in lines.get(path, {}).items():
             if len(re.findall(pattern, content, re.M)) != 1:
                 raise Refused(f"{path}: must hold a line {pattern.decode()} once; restore it with git checkout {path}")
-            content, found = tracked.substitute(content, re.compile(pattern, re.M), lambda _: value.encode())
+            content, found = tracked.substitute(
+                content, re.compile(pattern, re.M), lambda _, value=value: value.encode()
+            )
             places += found
         if places:
             changes.append(Change(path, content, places))

@@ -45,7 +45,7 @@ def restrict(limits):
 
 
 def run_cells(cells, skip, seconds, report):
-    """Run code cells in one namespace as a notebook would. Returns it, and what failed: number of the cell to a text."""
+    """Run code cells in one namespace as a notebook would. Returns it, and what failed: number of a cell to a text."""
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell.instance(display_banner=False)

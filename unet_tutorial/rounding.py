@@ -1,11 +1,12 @@
-"""How far two right answers may lie apart: processors add in different orders, and every sum rounds a little differently.
+"""How far two right answers may lie apart: processors add in different orders, and every sum rounds differently.
 
 One rule for chapters, solutions, tests and assignments, so that no bound is tuned to the processor it was written on:
 
     bound = 8 * eps * sqrt(n) * scale
 
-eps is the spacing of the numbers around 1, n the terms of the longest sum times the layers that it passes, and scale the
-largest magnitude that is compared. Rounding errors are as often up as down, so their sum grows like the square root of n.
+eps is the spacing of the numbers around 1, n the terms of the longest sum times the layers that it passes, and scale
+the largest magnitude that is compared. Rounding errors are as often up as down, so their sum grows like the square root
+of n.
 """
 
 import math
@@ -61,7 +62,7 @@ def longest_sum(model):
     Returns
     -------
     int
-        Pixels of the kernel times channels of the input, where that is largest, times the number of layers with a kernel.
+        Pixels of the kernel times channels of the input, where that is largest, times the layers with a kernel.
 
     Raises
     ------

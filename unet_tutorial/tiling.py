@@ -59,9 +59,10 @@ def mirror_pad(image, margin):
 def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=False):
     """Class probabilities of an image of any size, predicted tile by tile without seams.
 
-    Equal to the prediction of the whole image at once, save for rounding (`unet_tutorial.rounding`). That holds because the tiles are laid in
-    phase, at offsets that are multiples of 2 ** depth: only by those is the net shift-equivariant, for each max-pooling
-    halves the grid. The paper does not state this condition; tiles laid every 388 px break it.
+    Equal to the prediction of the whole image at once, save for rounding (`unet_tutorial.rounding`). That holds because
+    the tiles are laid in phase, at offsets that are multiples of 2 ** depth: only by those is the net
+    shift-equivariant, for each max-pooling halves the grid. The paper does not state this condition; tiles laid every
+    388 px break it.
 
     The first call traces the forward pass of the model, which takes longer than the tiles; later calls reuse it for
     tiles of every size, until the model is deleted. They see new weights, however these were set. Where an attribute of

@@ -90,7 +90,8 @@ def test_each_map_inside_is_the_one_of_keras(open_page, model):
         """async (values) => {
         const { Network } = await import(new URL("../explorables/network.js", location));
         const { LAYERS } = await import(new URL("../explorables/live.js", location));
-        const network = new Network(1), image = { values: Float32Array.from(values), height: 100, width: 100 }, all = {};
+        const network = new Network(1), all = {};
+        const image = { values: Float32Array.from(values), height: 100, width: 100 };
         for (const { name } of LAYERS) {
             const { values, shape } = await network.features(image, name, 0, 0, 100);
             all[name] = [shape, values.reduce((sum, value) => sum + value, 0), Array.from(values.slice(0, 500))];
@@ -120,7 +121,10 @@ def test_segments_are_those_of_the_package(open_page):
     told = open_page(PAGE).evaluate(
         """async (maps) => {
         const { components } = await import(new URL("../explorables/segments.js", location));
-        return maps.map((map) => Array.from(components(map.flat().map((value) => value > 0.5), map.length, map[0].length).ids));
+        return maps.map((map) => {
+            const marked = map.flat().map((value) => value > 0.5);
+            return Array.from(components(marked, map.length, map[0].length).ids);
+        });
     }""",
         [one.tolist() for one in maps],
     )

@@ -22,8 +22,9 @@ OVERLAPS = """() => {
             ([node, { width, height }]) => width > 1 && height > 1 && getComputedStyle(node).position !== 'absolute');
         blocks.forEach(([node, box], index) => {
             const next = blocks[index + 1], whole = section.getBoundingClientRect();
-            if (next && box.bottom > next[1].top + 1) found.push(`${node.textContent.slice(0, 60)} / ${next[0].textContent.slice(0, 60)}`);
-            if (box.left < whole.left - 1 || box.right > whole.right + 1) found.push(`too wide: ${node.textContent.slice(0, 60)}`);
+            const start = (block) => block.textContent.slice(0, 60);
+            if (next && box.bottom > next[1].top + 1) found.push(`${start(node)} / ${start(next[0])}`);
+            if (box.left < whole.left - 1 || box.right > whole.right + 1) found.push(`too wide: ${start(node)}`);
         });
     }
     return found;
@@ -45,7 +46,8 @@ def test_a_page_loads_without_complaint_fits_its_window_and_shows_no_tex(open_pa
     assert page.evaluate(OVERLAPS) == []
     assert (
         page.evaluate("""() => [...document.querySelectorAll('.bd-article img')].filter((image) => image.complete && (
-        image.getBoundingClientRect().right > image.closest('section').getBoundingClientRect().right + 1)).map(({ src }) => src)""")
+        image.getBoundingClientRect().right > image.closest('section').getBoundingClientRect().right + 1
+        )).map(({ src }) => src)""")
         == []
     )
 

@@ -1,4 +1,4 @@
-"""The PDF of the whole book: every page in order, figures whole, links that lead somewhere, a still for each explorable."""
+"""The PDF of the whole book: pages in order, figures whole, links that lead somewhere, a still for each explorable."""
 
 import subprocess
 import sys
@@ -56,7 +56,8 @@ def test_every_picture_fits_on_a_sheet_and_every_explorable_is_a_still_with_a_li
     page.goto(f"{site}/book/whole.html", wait_until="load")
     page.wait_for_function("() => [...document.images].every(image => image.complete)")
     sizes = page.evaluate("""() => [...document.querySelectorAll("img, .explorable")].map(node => {
-        const { width, height } = node.getBoundingClientRect(); return [width, height, node.naturalWidth, node.className]; })""")
+        const { width, height } = node.getBoundingClientRect();
+        return [width, height, node.naturalWidth, node.className]; })""")
     assert len(sizes) > 70
     assert [one for one in sizes if not (0 < one[0] <= PAPER[0] + 1 and 0 < one[1] <= PAPER[1]) or one[2] == 0] == []
     marked = sum(path.read_text().count("data-explorable") for path in book.html.glob("book/*.html"))

@@ -109,7 +109,8 @@ def test_the_theme_switches_and_stays(open_page):
 def test_a_code_cell_is_copied(open_page):
     page = open_page("book/architecture.html")
     page.evaluate("""() => { window.copied = null;
-        document.addEventListener("copy", () => { window.copied = document.getSelection().toString() || document.activeElement.value; }); }""")
+        document.addEventListener("copy", () => {
+            window.copied = document.getSelection().toString() || document.activeElement.value; }); }""")
     cell = page.locator("div.cell_input div.highlight").nth(1)
     cell.hover()
     cell.locator("button.copybtn").click()

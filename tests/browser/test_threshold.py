@@ -137,7 +137,7 @@ def test_the_first_view_is_what_the_text_says(open_page, pictures, part):
     assert "Each error is least at another threshold" in text
     assert explorer.get_by_role("slider", name="Threshold").input_value() == "0.4"
     values, best = panels(explorer)
-    for value, (name, measure), digits in zip(values, MEASURES, (4, 4, 5)):
+    for value, (_, measure), digits in zip(values, MEASURES, (4, 4, 5)):
         assert value == round(measure(probability, truth, 0.4), digits)
     curves = [[measure(probability, truth, theta) for theta in THRESHOLDS] for _, measure in MEASURES]
     assert best == [THRESHOLDS[int(np.argmin(curve))] for curve in curves] and len(set(best)) == 3

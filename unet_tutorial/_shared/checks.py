@@ -241,7 +241,7 @@ def shape_cure(shape, name="image", mask=False):
 def _scaling(image):
     """How to turn an image that is not float into one in 0..1."""
     dtype = image.dtype
-    if dtype == bool:
+    if dtype == np.bool_:
         return "; turn True and False into 1 and 0 with .astype(np.float32)"
     if not np.issubdtype(dtype, np.integer):
         return ""

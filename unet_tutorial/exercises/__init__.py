@@ -1,7 +1,7 @@
 """Checks of the assignments: each says what was expected, what came, and for the usual mistakes the likely cause.
 
-A check calls the student's function on fresh random inputs and compares with a tolerance. A cause is named only where the
-mistake gives, on every input, exactly what came. There is one module for each assignment.
+A check calls the student's function on fresh random inputs and compares with a tolerance. A cause is named only where
+the mistake gives, on every input, exactly what came. There is one module for each assignment.
 """
 
 import copy
@@ -117,7 +117,7 @@ def law(holds, text, hint=None):
 
 
 def at_home(run, function, *case):
-    """Call `run(function, *case)` where the student's function lives: here, or in the process that a grader keeps it in."""
+    """Call `run(function, *case)` where the student's function lives: here, or in the process of its grader."""
     home = next((part.at_home for part in (function, *case) if hasattr(part, "at_home")), None)
     return home(run, function, *case) if home else run(function, *case)
 
@@ -298,8 +298,8 @@ def borrowed(function):
         one = getattr(one, "__wrapped__", getattr(one, "__func__", one))
         if isinstance(one, type):
             waiting += [part for part in vars(one).values() if callable(part)]
-        elif not isinstance(one, (types.FunctionType, type(len), types.ModuleType)) and hasattr(type(one), "__call__"):
-            waiting.append(getattr(type(one), "__call__"))
+        elif not isinstance(one, (types.FunctionType, type(len), types.ModuleType)) and callable(one):
+            waiting.append(type(one).__call__)
         if not isinstance(one, types.FunctionType):
             continue
         waiting += [cell.cell_contents for cell in one.__closure__ or () if cell.cell_contents is not None]
@@ -312,7 +312,7 @@ def borrowed(function):
 
 
 def _leads_on(value):
-    """Whether a global name may lead to the package: a function or class of the notebook, or anything of the package."""
+    """Whether a global name may lead to the package: a function or class of the notebook, anything of the package."""
     if isinstance(value, types.ModuleType):
         return value.__name__.split(".")[0] == PACKAGE
     origin = getattr(value, "__module__", None)
@@ -333,7 +333,7 @@ def codes(code):
 
 
 def class_seed(number):
-    """Seed of the fresh inputs of a hidden test: other ones where the variable UNET_TUTORIAL_CLASS names a class's number."""
+    """Seed of the fresh inputs of a hidden test: other ones where UNET_TUTORIAL_CLASS holds the number of a class."""
     return [number, int(os.environ.get("UNET_TUTORIAL_CLASS", "0"))]
 
 

@@ -11,7 +11,7 @@ from . import UNSOLVED, at_home, capture, codes, describe, fault, law, show, val
 SLICES, SIDE = 3, 256
 MOST_WEIGHTS = 500_000
 DRIFT = 0.08  # by how much a part of a slice may differ on average from the same pixels of the whole
-SAME = 1e-2  # of two predictions: looser than the rule in float32, because a student's network may compute in half precision
+SAME = 1e-2  # of two predictions: looser than the rule in float32, as a student's network may compute in half precision
 ROOM = 0.02  # by how much another reading must score better to be named as the cause
 
 
@@ -67,7 +67,8 @@ def alone(segment, seed=None):
         f"segment: slices together must give what each gives alone: {text}",
         "the order of the slices is turned around."
         if np.allclose(together, apart[::-1], atol=SAME)
-        else "something is computed over all slices at once, for example a mean grey value, or batch normalization in training.",
+        else "something is computed over all slices at once, for example a mean grey value, or batch normalization in "
+        "training.",
     )
     law(
         not np.allclose(apart, apart[:1]) or np.ptp(apart) == 0,
@@ -124,7 +125,7 @@ def count_weights(model):
 
 
 def likeness(model):
-    """Correlation of the weights of a Keras model with those of the package's trained network; 0 where the shapes differ."""
+    """Correlation of the weights of a Keras model with those of the package's trained one; 0 where shapes differ."""
 
     def whole():
         from .. import pretrained

@@ -33,8 +33,8 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
         cases,
         (
             Mistake(
-                "the kernel is turned by 180 degrees, as in a mathematical convolution; a network's layer does not turn "
-                "it.",
+                "the kernel is turned by 180 degrees, as in a mathematical convolution; a network's layer does not "
+                "turn it.",
                 lambda image, kernel: _convolve(image, kernel[::-1, ::-1]),
             ),
             Mistake(
@@ -69,7 +69,7 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
 
 
 def max_pool(function, seed=None, shapes=MAPS):
-    """Check `max_pool(features)`: (H, W, C) to (H / 2, W / 2, C), the largest of each 2x2 window, channel by channel."""
+    """Check `max_pool(features)`: (H, W, C) to (H / 2, W / 2, C), the largest of each 2x2 window of each channel."""
     rng = np.random.default_rng(seed)
     check(
         function,

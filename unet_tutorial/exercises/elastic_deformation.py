@@ -53,7 +53,7 @@ SMOOTH = tuple(
 
 
 def displacement_field(function, seed=None, sizes=((35, 63), (65, 47))):
-    """Check the conditions of `displacement_field(vectors, height, width)`: nodes, constants, sums, kinks, overshoot."""
+    """Check what `displacement_field(vectors, height, width)` must hold: nodes, constants, sums, kinks, overshoot."""
     refuse_borrowed(function)
     rng, zigzag = np.random.default_rng(seed), 10 * (-1.0) ** np.indices((3, 3, 2)).sum(0)
     slope = 10 * (np.indices((3, 3)).sum(0)[..., None] - 2.0) * (1, -1)
@@ -331,8 +331,9 @@ def run_deform(deform, sigma, rng, times, image, label):
     return capture(whole)
 
 
-def _deformed(function, sigma, rng, times, image=np.zeros((5, 4)), label=np.zeros((5, 4), np.int64)):
+def _deformed(function, sigma, rng, times, image=None, label=None):
     refuse_borrowed(function)
+    image, label = np.zeros((5, 4)) if image is None else image, np.zeros((5, 4), np.int64) if label is None else label
     got = at_home(run_deform, function, sigma, rng, times, image, label)
     law("raised" not in got, f"deform: {fault({}, got) if 'raised' in got else ''}")
     return got["value"]

@@ -160,7 +160,9 @@ def expanding_block(function, seed=0, cases=BLOCKS):
 
         return fit
 
-    def wrong(x, skip, filters, up=up, fit=begin(), join=layers.concatenate, padding="valid", relus=(1, 1)):
+    centred = begin()
+
+    def wrong(x, skip, filters, up=up, fit=centred, join=layers.concatenate, padding="valid", relus=(1, 1)):
         x = join(fit(up(x, filters), skip))
         for relu in relus:
             x = layers.Conv2D(filters, 3, padding=padding, activation="relu" if relu else None)(x)
@@ -296,8 +298,8 @@ def run_net(build, size, *rest):
 def _outcome(model, shapes, seed):
     """Number of weights, and output for random weights under which the order of layers or a concatenation is free.
 
-    Weights of one shape are alike (a 1x1 convolution and a dense layer too), and so is a 3x3 kernel for all input channels.
-    Its small mean keeps every ReLU busy.
+    Weights of one shape are alike (a 1x1 convolution and a dense layer too), and so is a 3x3 kernel for all input
+    channels. Its small mean keeps every ReLU busy.
     """
     if model is None:
         return None

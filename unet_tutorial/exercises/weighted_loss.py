@@ -228,7 +228,8 @@ LOGARITHMS = (  # from which that of the true class is picked
     ),
     ("a small probability is rounded to 0 before its logarithm is taken", lambda a: np.log(softmax(a, -1))),
     (
-        "small probabilities are clipped, or something is added to them, so that a sure and wrong pixel costs too little",
+        "small probabilities are clipped, or something is added to them, so that a sure and wrong pixel costs too "
+        "little",
         *(
             lambda a, least=least: np.log(softmax(a, -1).clip(least))
             for least in (

@@ -98,7 +98,7 @@ def errors_by_distance(maps: np.ndarray, labels: np.ndarray, threshold: float) -
 
 
 def calibration(maps: np.ndarray, labels: np.ndarray) -> dict:
-    """In each bin of predicted probability: its mean, the share of pixels that are cell, and how many pixels there are."""
+    """In each bin of predicted probability: its mean, the share of pixels that are cell, how many pixels there are."""
     place = np.clip(np.digitize(maps, BINS) - 1, 0, len(BINS) - 2)
     counts = np.bincount(place.ravel(), minlength=len(BINS) - 1)
     predicted, true = (
@@ -127,7 +127,7 @@ def phase(model, images: np.ndarray, labels: np.ndarray, tile: int = 284, out: i
 
 
 def touching_table(cells: np.ndarray) -> dict:
-    """SEG and merged cells of true masks without any other fault: with touching cells joined, opened, and cells too wide."""
+    """SEG and merged cells of true masks without other faults: touching cells joined, opened, and cells too wide."""
     whole = {"borders closed": cells > 0}
     opened = np.stack([weight_maps.separate_touching(ids) > 0 for ids in cells])
     whole["borders opened"] = opened
@@ -143,7 +143,7 @@ def touching_table(cells: np.ndarray) -> dict:
 
 
 def frame_facts(cells: np.ndarray) -> dict:
-    """Of each frame: the median width of its cells in px, and the share of background where the border term is above 1."""
+    """Of each frame: the median width of its cells in px, the share of background where the border term is above 1."""
     widths, shares = [], []
     for ids in cells:
         opened = weight_maps.separate_touching(ids)
@@ -163,7 +163,7 @@ def weight_ratio(labels: np.ndarray) -> float:
 
 
 def tile_balance(cells: np.ndarray, side: int = 196, draws: int = 20_000) -> dict:
-    """Weight of a cell pixel where classes are balanced over all frames, and over random tiles of `side` px, in quantiles."""
+    """Weight of a cell pixel, classes balanced over all frames, and over random tiles of `side` px, in quantiles."""
     rng, (count, height, width) = np.random.default_rng(0), cells.shape
     weights = []
     for _ in range(draws):
@@ -192,8 +192,8 @@ def examine(model, stack, frames) -> dict:
     Returns
     -------
     dict
-        "views", "width", "views thinned", "curves", "distance", "calibration", "phase", "touching", "frames", "weight ratio",
-        "tile balance": numbers, lists and dicts of them.
+        "views", "width", "views thinned", "curves", "distance", "calibration", "phase", "touching", "frames",
+        "weight ratio", "tile balance": numbers, lists and dicts of them.
     """
     held_out = [*QUIET, *NOISY]
     labels, parts = stack.labels[held_out], {"held_out": held_out, "chosen_on": [*VALIDATION]}
