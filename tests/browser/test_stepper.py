@@ -2,11 +2,12 @@
 
 import re
 
-import keras
 import numpy as np
 import pytest
 from listening import heard, settle
 from playwright.sync_api import TimeoutError as Late
+
+import keras
 
 CONTRACTING, EXPANDING = "book/contracting_path.html", "book/expanding_path.html"
 PAGES = {"convolution": CONTRACTING, "up-convolution": EXPANDING}
