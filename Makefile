@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help book test test-browser processors stills pdf notebooks assignments grade adopt release serve clean
+.PHONY: help book lint test test-browser processors stills pdf notebooks assignments grade adopt release serve clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -11,6 +11,11 @@ help:  ## print this help
 
 book: .venv/ready  ## execute what changed and write the HTML to _build/html
 	$(BIN)/python -m tools.book build
+
+lint: .venv/ready  ## check rules and layout of all code, and the types of the package (seconds)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
 
 test: .venv/ready  ## test the package, the book and every stored output of every notebook
 	$(BIN)/python -m pytest tests --ignore tests/browser -n 2 --dist loadfile
