@@ -593,6 +593,53 @@ def test_workflows_are_well_formed_and_call_the_readme_commands(path):
             assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
 
 
+def test_git_blame_skips_commits_that_are_named_in_full_and_by_their_subject():
+    lines = (ROOT / ".git-blame-ignore-revs").read_text().splitlines()
+    assert lines and len(lines) % 2 == 0
+    for comment, revision in zip(lines[::2], lines[1::2]):
+        assert re.fullmatch(r"# \S.*", comment) and re.fullmatch("[0-9a-f]{40}", revision), (comment, revision)
+        show = ["git", "show", "-s", "--format=# %s", revision]
+        told = subprocess.run(show, cwd=ROOT, capture_output=True, text=True)
+        assert told.returncode or told.stdout == f"{comment}\n"  # a shallow clone does not have the commit
+
+
+def test_hooks_run_what_make_lint_runs_and_ci_runs_it_before_the_book():
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [one["repo"] for one in repositories] == ["local"]  # no other: it would be downloaded
+    hooks = repositories[0]["hooks"]
+    assert {hook["language"] for hook in hooks} == {"system"} and not any(hook["pass_filenames"] for hook in hooks)
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    commands = [line.strip().replace("$(BIN)/", ".venv/bin/") for line in recipe.splitlines()]
+    assert [hook["entry"] for hook in hooks] == commands and all(one.startswith(".venv/bin/") for one in commands)
+    for path in (".ci/run", ".github/workflows/test.yml"):
+        assert re.findall(r"make (lint|book)\b", (ROOT / path).read_text())[-2:] == ["lint", "book"], path
+
+
+SHOWN = ("README.md", "CONTRIBUTING.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md")  # by GitHub itself
+
+
+def test_the_pages_that_github_shows_link_to_files_that_exist_and_to_one_another():
+    linked = set()
+    for name in SHOWN:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / name).read_text()):
+            path = (ROOT / name).parent / target
+            assert path.exists() or (name, target) == ("SECURITY.md", "../../security/advisories/new"), (name, target)
+            linked.add(path.resolve())
+    assert {ROOT / name for name in SHOWN[1:]} <= linked
+    assert "../../security/advisories/new" in (ROOT / "SECURITY.md").read_text()
+
+
+def test_dependabot_is_well_formed_and_looks_at_the_actions_only():
+    path = ROOT / ".github/dependabot.yml"
+    lint = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.dependabot", str(path)]
+    checked = subprocess.run(lint, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    updates = yaml.safe_load(path.read_text())["updates"]
+    assert [(one["package-ecosystem"], one["schedule"]) for one in updates] == [
+        ("github-actions", {"interval": "monthly"})
+    ]
+
+
 def test_imports_follow_the_data_and_never_go_back():
     plan = house.plan()
     assert set(plan) == set(house.ORDER)
