@@ -173,6 +173,7 @@ def test_loss_for_compile_defaults_to_the_mean_and_names_a_bad_reduction():
 
 
 def test_the_module_does_not_import_tensorflow():
-    code = "import sys, unet_tutorial.losses, unet_tutorial.weight_maps, unet_tutorial.augmentation; sys.exit('tensorflow' in sys.modules)"
+    modules = "unet_tutorial.losses, unet_tutorial.weight_maps, unet_tutorial.augmentation"
+    code = f"import sys, {modules}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=600).returncode == 0
     assert losses.__doc__

@@ -1,7 +1,7 @@
 """Prints the rooms of the package and the arrows between them: `python -m tools.house`.
 
 A room is a module, or a wing (a folder with a face) with all that lies behind it. An arrow is an import from one room
-by another; imports inside a wing do not count. Data flow down the list, and so do imports: each room uses rooms above it.
+by another; imports inside a wing do not count. Data flow down the list: each room uses rooms above it alone.
 """
 
 from . import imports

@@ -57,7 +57,7 @@ def captions(notebook):
 
 
 def explorables(notebook):
-    """A page with an explorable loads its scripts and its style, and holds its still picture for readers without scripts.
+    """A page with an explorable loads its scripts and its style, and holds its still picture where there are none.
 
     Cells with the tag "notebook-only" say what to do where nothing moves; a page has none of them.
     """
@@ -74,7 +74,7 @@ def explorables(notebook):
 
 
 def with_still(opening):
-    """The opening tag of an explorable, followed by its still picture, which a browser loads only where scripts are off."""
+    """The opening tag of an explorable and its still picture, which a browser loads only where scripts are off."""
     name = stills.name_of(opening[2], opening[3])
     return (
         f'{opening[1]}<noscript><figure><img src="../explorables/stills/{name}.webp" alt="{stills.CAPTIONS[name]}">'

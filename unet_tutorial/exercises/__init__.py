@@ -10,7 +10,8 @@ import inspect
 import os
 import re
 import types
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 

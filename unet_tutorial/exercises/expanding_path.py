@@ -147,8 +147,7 @@ def centre_crop(function, seed=None, cases=CROPS):
 
 def expanding_block(function, seed=0, cases=BLOCKS):
     """Check `expanding_block(x, skip, filters)`: Keras tensors, `skip` at least as large as twice `x`."""
-    from ..model import expanding_block as truth
-    from ..model import layers
+    from ..model import expanding_block as truth, layers
 
     def up(x, filters, **options):
         return layers.Conv2DTranspose(filters, 2, strides=2, **options)(x)
@@ -229,8 +228,7 @@ def expanding_block(function, seed=0, cases=BLOCKS):
 
 def build_net(function, seed=0, cases=NETS):
     """Check `build_net(size, depth, filters, classes, contracting, expanding)`: the whole U of the package's blocks."""
-    from ..model import contracting_block
-    from ..model import expanding_block as expanding
+    from ..model import contracting_block, expanding_block as expanding
 
     cases = [(*case, contracting_block, expanding, seed) for case in cases]
     check(

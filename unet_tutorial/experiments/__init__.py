@@ -1,5 +1,5 @@
 """Long runs: `recipes` names them, `runs` makes them, `records` keeps them; `examination` and `timing` stand beside.
 
-Nothing is imported here, so that records can be read without Keras. `python -m unet_tutorial.experiments` is the command
-line.
+Nothing is imported here, so that records can be read without Keras. The command line is
+`python -m unet_tutorial.experiments`.
 """

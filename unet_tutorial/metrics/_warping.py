@@ -77,8 +77,8 @@ def warp_label(prediction, truth, threshold=0.5, thin=False):
 def warping_errors(prediction, truth, threshold=0.5, thin=False):
     """Pixels where the proposal splits or merges cells, after the truth has been warped onto it.
 
-    Parameters, errors and warnings are those of `warp_label`. A pixel where warped label and proposal still differ is judged
-    by the 4-connected cells of the warped label among its eight neighbours. It merges if it is background and its
+    Parameters, errors and warnings are those of `warp_label`. A pixel where warped label and proposal still differ is
+    judged by the 4-connected cells of the warped label among its eight neighbours. It merges if it is background and its
     neighbours hold three or more labels (background counts as one), and splits if it is cell and they hold three or
     more; also if they hold two but would hold more in a window of 41 x 41 pixels once the pixel is set to 0.
     Everything else is ignored: holes, and cells that are missing or invented.

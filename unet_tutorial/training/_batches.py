@@ -31,8 +31,8 @@ class TileBatches:
     augment : dict or None
         Keywords of `augmentation.augment`, for example {"elastic": False}; {} takes its defaults, None only cuts.
     weigh : callable, optional
-        From the (h, w) ids of the output tile to its (h, w) weights, for example `weight_maps.weight_map`. Computed after
-        the deformation. All ones unless given.
+        From the (h, w) ids of the output tile to its (h, w) weights, for example `weight_maps.weight_map`. Computed
+        after the deformation. All ones unless given.
 
     Yields
     ------
