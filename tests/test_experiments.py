@@ -268,7 +268,7 @@ def test_touching_cells_are_opened_for_training_and_whole_for_scoring(monkeypatc
 @pytest.mark.parametrize(
     "change",
     [
-        {"initializer": "normal 0.01"},
+        {"initializer": "normal", "deviation": 0.01},
         {"output": "sigmoid", "padding": "same"},
         {"optimizer": "sgd", "momentum": 0.9},
         {"weights": "balance"},
@@ -285,7 +285,7 @@ def test_every_kind_of_recipe_runs(tmp_path, monkeypatch, change):
 
 
 def test_small_weights_are_as_small_as_asked():
-    recipe = dataclasses.replace(TINY, filters=16, initializer="normal 0.01")
+    recipe = dataclasses.replace(TINY, filters=16, initializer="normal", deviation=0.01)
     model, *_ = _setup.build(recipe, 3, _setup.split_data(recipe, 3))
     kernels = [weight for weight in model.get_weights() if weight.ndim == 4 and weight.size > 1000]
     assert kernels and all(0.009 < kernel.std() < 0.011 for kernel in kernels)

@@ -97,7 +97,7 @@ def test_names_stand_for_their_runs_once_each():
 def test_the_arms_of_an_experiment_differ_in_what_it_asks_about():
     about = {
         "skips": {"skips"},
-        "initialization": {"initializer"},
+        "initialization": {"initializer", "deviation"},
         "dropout": {"drop_out"},
         "augmentation": {"augment"},
         "few-images": {"slices", "augment"},
@@ -185,7 +185,7 @@ def test_the_page_says_what_sets_a_run_apart():
     assert evidence.differences("skips/without") == "skips off"
     assert evidence.differences("few-images/2-rigid") == "slices 2, augment elastic off"
     assert evidence.differences("augmentation/none") == "augment none"
-    assert evidence.differences("initialization/small") == "initializer normal 0.01"
+    assert evidence.differences("initialization/small") == "initializer normal, deviation 0.01"
     assert evidence.differences("momentum/high") == "optimizer sgd, learning_rate 0.003, momentum 0.99"
 
 

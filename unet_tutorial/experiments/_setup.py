@@ -72,9 +72,9 @@ def build(recipe, seed, split, precision=None, strategy=None):
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     training.set_seed(seed)
     initializer = recipe.initializer
-    if initializer.startswith("normal "):
+    if initializer == "normal":
         # As a dict, not an object: an object would give layers of one shape the same weights.
-        initializer = {"class_name": "RandomNormal", "config": {"stddev": float(initializer.split()[1])}}
+        initializer = {"class_name": "RandomNormal", "config": {"stddev": recipe.deviation}}
     with strategy.scope() if strategy else contextlib.nullcontext():
         model = build_unet(
             (recipe.tile, recipe.tile, 1),
@@ -120,7 +120,7 @@ def weigh(recipe):
 def make_optimizer(recipe):
     """The recipe's optimizer."""
     rate = recipe.learning_rate
-    if recipe.decay is True:
+    if recipe.decay == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, recipe.steps)
     return (
         keras.optimizers.Adam(rate)

@@ -18,13 +18,15 @@ class Recipe:
         Training slices kept out of training, to choose the threshold by and the step whose weights are kept. Without
         any, the threshold is chosen on the first two slices that the network was trained on, at its last step.
     filters, depth, padding, skips, drop_out, initializer
-        Of `model.build_unet`. "normal 0.01" initializes by a Gaussian of that standard deviation.
+        Of `model.build_unet`. "normal" is a Gaussian of the standard deviation `deviation`.
+    deviation : float or None
+        Of the initializer "normal"; None for any other.
     output : {"soft-max", "sigmoid"}
         Two classes, or one.
     tile, batch_size : int
         Side of the input tiles in px, and tiles in a step.
     augment : dict or None
-        As for `training.TileBatches`.
+        Keywords of `augmentation.augment`, {} for its defaults; None for no augmentation.
     weights : {"border", "balance", "none"}
         Equation 2 entire, its class balance only, or 1 everywhere.
     w0, sigma : float
@@ -32,10 +34,10 @@ class Recipe:
     optimizer : {"sgd", "adam"}
     learning_rate, momentum : float
         The momentum of "sgd"; Adam has its own.
-    decay : bool or "plateau"
-        Whether the learning rate falls to 0 along half a cosine until the last step, so that a short run ends calmly;
-        or to a tenth, once, where the validation loss has not fallen for `patience` steps. The paper says nothing of
-        the kind.
+    decay : {"cosine", "plateau", "none"}
+        The learning rate falls to 0 along half a cosine until the last step, so that a short run ends calmly; or to a
+        tenth, once, where the validation loss has not fallen for `patience` steps; or not at all. The paper says
+        nothing of the kind.
     steps : int
         The last step at the latest.
     patience : int
@@ -58,6 +60,7 @@ class Recipe:
     skips: bool = True
     drop_out: float = 0.5
     initializer: str = "he"
+    deviation: float | None = None
     output: str = "soft-max"
     tile: int = 284
     batch_size: int = 1
@@ -68,7 +71,7 @@ class Recipe:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.0
-    decay: bool | str = True
+    decay: str = "cosine"
     steps: int = 600
     patience: int = 0
     watch: int = 100
@@ -127,7 +130,7 @@ RUNS = {
     },
     "skips/without": Recipe(skips=False),
     "initialization/glorot": Recipe(initializer="glorot_uniform"),
-    "initialization/small": Recipe(initializer="normal 0.01"),
+    "initialization/small": Recipe(initializer="normal", deviation=0.01),
     "momentum/high": Recipe(**SLOW, momentum=0.99),
     "momentum/high-slower": Recipe(optimizer="sgd", learning_rate=1e-3, momentum=0.99),
     "momentum/none": Recipe(**SLOW),
