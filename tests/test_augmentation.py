@@ -1,10 +1,12 @@
 """Laws of the elastic deformation and of the other augmentations; oracles by loops."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
+from unet_tutorial import augmentation
 from unet_tutorial.augmentation import (
     STRIP,
     augment,
@@ -488,14 +490,15 @@ def test_each_flip_comes_in_half_of_the_draws():
 def test_augment_is_elastic_first_and_grey_values_last():
     image, label = rng().random((24, 24), dtype=np.float32), rng().integers(0, 5, (24, 24))
     plain = {"flips": False, "turns": False}
-    deformed, deformed_label = elastic_deform(image, label, rng(1))
+    own = [int(seed) for seed in rng(1).integers(2**63, size=4)]  # of the stream of each step
+    deformed, deformed_label = elastic_deform(image, label, rng(own[0]))
     found = augment(image, label, rng(1), grey=False, **plain)
     np.testing.assert_array_equal(found[0], deformed)
     np.testing.assert_array_equal(found[1], deformed_label)
     found = augment(image, label, rng(1), grey=False, grid=5, sigma=2.0, **plain)
-    np.testing.assert_array_equal(found[0], elastic_deform(image, label, rng(1), 5, 2.0)[0])
+    np.testing.assert_array_equal(found[0], elastic_deform(image, label, rng(own[0]), 5, 2.0)[0])
     found = augment(image, label, rng(1), elastic=False, **plain)
-    np.testing.assert_array_equal(found[0], change_grey_values(image, rng(1)))
+    np.testing.assert_array_equal(found[0], change_grey_values(image, rng(own[3])))
     np.testing.assert_array_equal(found[1], label)
 
 
@@ -531,3 +534,38 @@ def test_only_ids_of_the_input_appear():
     for seed in range(10):
         found = augment(image, cells, rng(seed))[1]
         assert found.dtype == np.uint16 and set(np.unique(found)) <= {0, 7, 900, 65535}
+
+
+STEPS = "elastic", "flips", "turns", "grey"
+
+
+def test_a_step_that_is_left_out_leaves_the_others_as_they_were(monkeypatch):
+    """Each step alone draws what it draws beside any of the others."""
+    drawn = {}
+    monkeypatch.setattr(
+        augmentation,
+        "elastic_deform",
+        lambda image, label, rng, *_: (drawn.update(elastic=rng.random()), image, label)[1:],
+    )
+    monkeypatch.setattr(
+        augmentation, "change_grey_values", lambda image, rng: (drawn.update(grey=rng.random()), image)[1]
+    )
+    label = np.arange(25).reshape(5, 5)
+    seen = {name: set() for name in STEPS}
+    for seed in range(8):
+        made = {}
+        for chosen in itertools.product((False, True), repeat=4):
+            drawn.clear()
+            options = dict(zip(STEPS, chosen))
+            made[chosen] = augment(label / 25.0, label, np.random.default_rng(seed), **options)[1], dict(drawn)
+            assert set(drawn) == {name for name in ("elastic", "grey") if options[name]}
+        for name in ("elastic", "grey"):
+            assert len({draws[name] for _, draws in made.values() if name in draws}) == 1
+        flipped, turned = made[False, True, False, False][0], made[False, False, True, False][0]
+        axes = next(axes for axes in ((), (0,), (1,), (0, 1)) if np.array_equal(np.flip(label, axes), flipped))
+        quarters = next(count for count in range(4) if np.array_equal(np.rot90(label, count), turned))
+        for chosen, (changed, _) in made.items():
+            alone = np.flip(label, axes) if chosen[1] else label
+            assert np.array_equal(np.rot90(alone, quarters) if chosen[2] else alone, changed)
+        seen["flips"].add(axes), seen["turns"].add(quarters)
+    assert len(seen["flips"]) > 1 and len(seen["turns"]) > 1

@@ -224,7 +224,8 @@ def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, 
     label : (H, W) int array
         Label (0, 1) or instance ids.
     rng : numpy.random.Generator
-        The same state gives the same pair.
+        The same state gives the same pair. Each step has a stream of its own, so that leaving one out leaves the others
+        as they were.
     elastic, flips, turns, grey : bool
         False leaves the step out.
     grid, sigma
@@ -246,17 +247,18 @@ def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, 
     Ronneberger et al. 2015, section 3.1.
     """
     image, label = _as_pair(image, label)
-    rng = _as_generator(rng)
+    streams = [np.random.default_rng(seed) for seed in _as_generator(rng).integers(2**63, size=4)]  # one for each step
     if elastic:
-        image, label = elastic_deform(image, label, rng, grid, sigma)
+        image, label = elastic_deform(image, label, streams[0], grid, sigma)
     if flips:
-        axes = np.flatnonzero(rng.random(2) < 0.5)
+        axes = np.flatnonzero(streams[1].random(2) < 0.5)
         image, label = np.flip(image, axes), np.flip(label, axes)
     if turns:
-        quarters = int(rng.integers(4)) if label.shape[0] == label.shape[1] else 2 * int(rng.integers(2))
+        square = label.shape[0] == label.shape[1]
+        quarters = int(streams[2].integers(4)) if square else 2 * int(streams[2].integers(2))
         image, label = np.rot90(image, quarters), np.rot90(label, quarters)
     if grey:
-        image = change_grey_values(image, rng)
+        image = change_grey_values(image, streams[3])
     return image.copy(order="C"), label.copy(order="C")
 
 

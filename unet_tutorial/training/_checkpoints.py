@@ -1,4 +1,4 @@
-"""A training run on disk: weights, optimizer, history and the state of the batches, in one file."""
+"""A training run on disk: weights, optimizer and history in one file."""
 
 import dataclasses
 import json
@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from .._shared.checks import spelled, warn
+from .._shared.checks import spelled
 from .._shared.files import whole
 from .._tensorflow import keras
 
@@ -43,19 +43,17 @@ def _state(model, optimizer):
     }
 
 
-def save(path, model, optimizer, batches, history, identity, rate):
+def save(path, model, optimizer, history, identity, rate):
     arrays = {name: np.asarray(variable) for name, variable in _state(model, optimizer).items()}
-    rng = getattr(batches, "rng", None)
     story = json.dumps(
-        dataclasses.asdict(history)
-        | {"rng": rng and rng.bit_generator.state, "identity": identity, "learning_rate": rate},
+        dataclasses.asdict(history) | {"identity": identity, "learning_rate": rate},
         default=lambda value: np.asarray(value).tolist(),
     )
     with whole(path, "wb") as file:
         np.savez(file, story=np.array(story), **arrays)
 
 
-def load(path, model, optimizer, batches, identity):
+def load(path, model, optimizer, identity):
     variables = _state(model, optimizer)
     try:
         with np.load(path, allow_pickle=False) as saved:
@@ -63,14 +61,19 @@ def load(path, model, optimizer, batches, identity):
         story = json.loads(str(arrays.pop("story")))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"checkpoint {path}: cannot be read ({error}); delete it or name another file") from error
-    if story.get("identity") != json.loads(json.dumps(identity)):
+    if "rng" in story:
         raise ValueError(
-            f"checkpoint {path}: belongs to {story.get('identity')}, not to {identity}; delete it or name another file"
+            f"checkpoint {path}: was made by an earlier version, which drew its tiles in another way, and cannot go "
+            "on; begin a new run (pretrained.load_weights takes the weights of this one)"
+        )
+    if story["identity"] != json.loads(json.dumps(identity)):
+        raise ValueError(
+            f"checkpoint {path}: belongs to {story['identity']}, not to {identity}; delete it or name another file"
         )
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
     if shapes != {name: array.shape for name, array in arrays.items()}:
         raise ValueError(f"checkpoint {path}: saved from another model or optimizer; delete it or name another file")
-    rate = story.get("learning_rate")
+    rate = story["learning_rate"]
     _check_rate(
         path,
         rate,
@@ -81,20 +84,13 @@ def load(path, model, optimizer, batches, identity):
     )
     for name, variable in variables.items():
         variable.assign(arrays[name])
-    if story["rng"] and hasattr(batches, "rng"):
-        batches.rng.bit_generator.state = story["rng"]
     return History(story["losses"], [tuple(entry) for entry in story["watched"]], story["seconds"]), rate
 
 
 def _check_rate(path, first, given, kept):
     """Refuse to resume with another first rate; `kept` is the rate in the checkpoint, None if the step gives it."""
-    texts = [rate if rate is None else spelled(np.float32(rate)) for rate in (first, given, kept)]
-    if first is None and kept not in (None, given):
-        warn(
-            f"checkpoint {path}: does not say with which learning rate its run began; it goes on with {texts[2]}, not "
-            f"with the optimizer's {texts[1]}"
-        )
-    elif first is not None and given not in (first, kept):
+    texts = [spelled(np.float32(rate)) for rate in (first, given)]
+    if given not in (first, kept):
         raise ValueError(
             f"checkpoint {path}: its run began with the learning rate {texts[0]}, the optimizer has "
             f"{texts[1]}; make the optimizer with {texts[0]}, or name another file "

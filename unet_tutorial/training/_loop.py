@@ -11,6 +11,7 @@ from .. import losses
 from .._shared.checks import as_size
 from .._shared.progress import tqdm
 from .._tensorflow import tf
+from ._batches import drawn
 from ._checkpoints import History, first_rate, load, save
 from ._optimizers import paper_optimizer
 from ._strategies import agree, compiled, is_chief, replicas, share
@@ -37,8 +38,9 @@ def train(
     ----------
     model : keras.Model
         Trained in place.
-    batches : iterator
-        Yields (images, labels, weights), as `TileBatches` does.
+    batches : keras.utils.PyDataset or iterable
+        Of (images, labels, weights). Of a data set such as `TileBatches`, step k (from 0) takes batch k; of anything
+        else, each step takes the next one.
     steps : int
         Number of the last step. A checkpoint that has made them already leaves nothing to do.
     optimizer : keras.optimizers.Optimizer, optional
@@ -46,8 +48,8 @@ def train(
     loss : callable, optional
         From (labels, outputs, weights) to a scalar; `losses.weighted_cross_entropy` unless given.
     checkpoint : str or Path, optional
-        An .npz file with weights, optimizer, history and the state of the batches' generator, replaced as a whole, so
-        that a killed run loses at most `every` seconds. Resuming gives the same numbers as a run that never stopped. It
+        An .npz file with weights, optimizer and history, replaced as a whole, so that a killed run loses at most
+        `every` seconds. Resuming gives the same numbers as a run that never stopped, if the batches have numbers. It
         keeps the learning rate that the run began with: hand in an optimizer with that rate. A rate that was lowered
         meanwhile, on a plateau, goes on; one that is computed from the step is the optimizer's own.
     every : float
@@ -75,16 +77,11 @@ def train(
     Raises
     ------
     ValueError
-        The checkpoint cannot be read, or is not one of this model, optimizer and identity, or its run began with
+        The checkpoint cannot be read, is of an earlier version, or is not one of this model, optimizer and identity, or
+        its run began with
         another learning rate; or the machines of a strategy found different checkpoints.
     FloatingPointError
         The loss is no longer finite: names the step, and the batch if that is to blame. The weights in memory are lost.
-
-    Warns
-    -----
-    UserWarning
-        The checkpoint is of an earlier version, which did not keep the first rate, and goes on with another rate than
-        the optimizer's.
     """
     steps = as_size(steps, "steps", minimum=0)
     optimizer = optimizer or paper_optimizer()
@@ -96,7 +93,7 @@ def train(
         checkpoint = Path(os.path.expanduser(checkpoint))
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         if checkpoint.exists():
-            history, rate = load(checkpoint, model, optimizer, batches, identity)
+            history, rate = load(checkpoint, model, optimizer, identity)
     if not agree(strategy, history.steps):
         raise ValueError(
             f"checkpoint {checkpoint}: has made {history.steps} steps here and others elsewhere; all "
@@ -113,9 +110,10 @@ def train(
     step = compiled(strategy, update)
     writes = checkpoint and is_chief(strategy)
     saved = before = time.monotonic()
-    with tqdm(total=steps, initial=history.steps, progress=progress, unit="step") as bar:
+    feed = drawn(batches, history.steps)
+    with contextlib.closing(feed), tqdm(total=steps, initial=history.steps, progress=progress, unit="step") as bar:
         while history.steps < steps and not (stop and stop(history)):
-            batch = next(batches)
+            batch = next(feed)
             value = float(step(*share(strategy, batch)))
             if not np.isfinite(value):
                 raise FloatingPointError(f"loss {value} at step {history.steps + 1}: {_end(batch, checkpoint)}")
@@ -127,10 +125,10 @@ def train(
             now = time.monotonic()
             history.seconds, before = history.seconds + now - before, now
             if writes and now - saved > every:
-                save(checkpoint, model, optimizer, batches, history, identity, rate)
+                save(checkpoint, model, optimizer, history, identity, rate)
                 saved = before = time.monotonic()
     if writes:
-        save(checkpoint, model, optimizer, batches, history, identity, rate)
+        save(checkpoint, model, optimizer, history, identity, rate)
     return history
 
 
