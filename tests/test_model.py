@@ -14,6 +14,7 @@ from unet_tutorial.model import (
     contracting_block,
     conv_blocks,
     expanding_block,
+    first_weights,
     resize_unet,
     unet_depth,
     unet_padding,
@@ -565,3 +566,56 @@ def test_the_import_without_stderr_where_file_descriptor_2_is_closed():
         ["sh", "-c", 'exec "$0" "$@" 2>&-', sys.executable, "-c", code], capture_output=True, text=True, timeout=600
     )
     assert (done.returncode, done.stdout) == (0, "alive True\n")
+
+
+# First weights by NumPy
+
+SMALL = {"input_shape": (None, None, 1), "base_filters": 4, "depth": 2}
+
+
+def kernels(model):
+    return {layer.name: np.asarray(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")}
+
+
+def test_first_weights_depend_on_the_seed_and_on_the_layer_s_name_alone():
+    keras.utils.set_random_seed(1)
+    one = kernels(first_weights(build_unet(**SMALL), 3))
+    keras.utils.set_random_seed(2)
+    again, other = (kernels(first_weights(build_unet(**SMALL), seed)) for seed in (3, 4))
+    assert all(np.array_equal(one[name], again[name]) for name in one)
+    assert not any(np.array_equal(one[name], other[name]) for name in one)
+    shapes = {}
+    for kernel in one.values():  # no two layers of one shape are alike
+        assert not any(np.array_equal(kernel, before) for before in shapes.setdefault(kernel.shape, []))
+        shapes[kernel.shape].append(kernel)
+
+
+def test_networks_share_the_first_weights_of_the_layers_that_they_share():
+    whole, without, deeper = (
+        kernels(first_weights(build_unet(**SMALL | change), 0)) for change in ({}, {"skips": False}, {"depth": 3})
+    )
+    for other in (without, deeper):
+        alike = {name for name in whole if name in other and np.array_equal(whole[name], other[name])}
+        assert alike == {name for name in whole if name in other and whole[name].shape == other[name].shape} != set()
+
+
+@pytest.mark.parametrize(
+    "initializer", ["he", "he_normal", "he_uniform", "glorot_uniform", "glorot_normal", "random_normal"]
+)
+def test_first_weights_are_spread_as_keras_spreads_them(initializer):
+    """Standard deviation and largest value of a kernel of 9 x 32 x 64 numbers, drawn by Keras and by NumPy."""
+    inputs = keras.Input((20, 20, 32))
+    model = keras.Model(inputs, conv_blocks(inputs, 64, initializer=initializer))
+    theirs = next(iter(kernels(model).values()))
+    ours = next(iter(kernels(first_weights(model)).values()))
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.03) and abs(ours.mean()) < 0.03 * ours.std()
+    bounded = np.abs(theirs).max() < 2.5 * theirs.std()
+    assert (np.abs(ours).max() < 2.5 * ours.std()) == bounded
+    assert not np.asarray(model.layers[1].bias).any()
+
+
+def test_first_weights_name_an_initializer_that_they_cannot_draw():
+    with pytest.raises(ValueError, match="layer 'contract1_conv1' with the initializer Orthogonal: only Gaussians"):
+        first_weights(build_unet(**SMALL, initializer="orthogonal"))
+    with pytest.raises(ValueError, match="seed -1"):
+        first_weights(build_unet(**SMALL), -1)

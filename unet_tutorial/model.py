@@ -3,11 +3,14 @@
 import math
 import re
 
+import numpy as np
+
 from . import geometry
 from ._shared.checks import as_positive, as_size
 from ._tensorflow import keras
 
 layers = keras.layers
+TRUNCATED = 0.87962566103423978  # standard deviation of a Gaussian that is cut at two deviations
 
 
 def conv_blocks(inputs, num_filters, padding="valid", initializer="he", name=None):
@@ -254,6 +257,67 @@ def build_unet(
         )
     outputs = _convolution(x, classes, 1, "valid", activation, initializer, "output", dtype="float32")
     return keras.Model(inputs, outputs, name="unet")
+
+
+def first_weights(model, seed=0):
+    """Draw the first weights of a built network by NumPy: the same numbers whatever computes with them.
+
+    Each layer has a random stream of its own, made from the seed and the layer's name. So two networks share the first
+    weights of the layers that they share, and a layer more or less changes no other. Biases become 0.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Its weights are set in place, each kernel as the layer's initializer says: a Gaussian, or a scaled one of Keras
+        such as "glorot_uniform" and "he_normal".
+    seed : int
+
+    Returns
+    -------
+    keras.Model
+        The same model.
+
+    Raises
+    ------
+    ValueError
+        A layer has another initializer, or `seed` is not a whole number of at least 0.
+
+    Examples
+    --------
+    >>> shallow, deep = (build_unet((None, None, 1), base_filters=2, depth=depth) for depth in (1, 2))
+    >>> kernels = [first_weights(net).get_layer("contract1_conv1").kernel for net in (shallow, deep)]
+    >>> bool((np.asarray(kernels[0]) == np.asarray(kernels[1])).all())
+    True
+    """
+    seed = as_size(seed, "seed", minimum=0)
+    for layer in model.layers:
+        if layer.weights and hasattr(layer, "kernel"):
+            rng = np.random.default_rng([seed, *layer.name.encode()])
+            layer.set_weights([_drawn(layer, rng), *(np.zeros(weight.shape) for weight in layer.weights[1:])])
+    return model
+
+
+def _drawn(layer, rng):
+    """A kernel as the initializer of its layer would draw it."""
+    how, shape = layer.kernel_initializer, layer.kernel.shape
+    if isinstance(how, keras.initializers.RandomNormal):
+        return rng.normal(how.mean, how.stddev, shape)
+    if not isinstance(how, keras.initializers.VarianceScaling):
+        raise ValueError(
+            f"layer {layer.name!r} with the initializer {type(how).__name__}: only Gaussians and those that scale the "
+            "variance by the fan can be drawn by NumPy; take one of them, or leave first_weights out"
+        )
+    field = math.prod(shape[:-2])
+    fans = {"fan_in": field * shape[-2], "fan_out": field * shape[-1], "fan_avg": field * (shape[-2] + shape[-1]) / 2}
+    deviation = math.sqrt(how.scale / fans[how.mode])
+    if how.distribution == "uniform":
+        return rng.uniform(-math.sqrt(3) * deviation, math.sqrt(3) * deviation, shape)
+    if how.distribution == "untruncated_normal":
+        return rng.normal(0, deviation, shape)
+    kernel = rng.normal(0, 1, shape)  # cut at two deviations; what is outside is drawn again
+    while (outside := np.abs(kernel) > 2).any():
+        kernel[outside] = rng.normal(0, 1, int(outside.sum()))
+    return kernel * deviation / TRUNCATED
 
 
 def unet_depth(model):

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from .. import datasets, losses, training, weight_maps
 from .._tensorflow import keras, tf
-from ..model import build_unet
+from ..model import build_unet, first_weights
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def build(recipe, seed, split, precision=None, strategy=None):
             skips=recipe.skips,
             initializer=initializer,
         )
+        first_weights(model, seed)
         optimizer = make_optimizer(recipe)
     images, _, targets = split.part("train")
     batches = training.TileBatches(
