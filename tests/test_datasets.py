@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pooch
@@ -275,7 +276,7 @@ def test_a_download_of_isbi2012_is_verified_before_it_is_kept(isbi, alone, monke
     monkeypatch.delenv("UNET_TUTORIAL_DATA")
 
     def server(answer):
-        return lambda **options: lambda url, output, _: open(output, "wb").write(answer[url])
+        return lambda **options: lambda url, output, _: Path(output).write_bytes(answer[url])
 
     monkeypatch.setattr(pooch, "HTTPDownloader", server({_loaders.ISBI_URL: good[:-40]}))
     with pytest.raises(ValueError, match="refused"):
@@ -377,7 +378,7 @@ def test_a_download_of_a_training_set_is_verified_before_it_is_kept(alone, tmp_p
     good = tracking(tmp_path, monkeypatch).read_bytes()
     monkeypatch.delenv("UNET_TUTORIAL_DATA")
     monkeypatch.setattr(
-        pooch, "HTTPDownloader", lambda **options: lambda url, output, _: open(output, "wb").write(good[:-1])
+        pooch, "HTTPDownloader", lambda **options: lambda url, output, _: Path(output).write_bytes(good[:-1])
     )
     with pytest.raises(ValueError, match="refused.*sha256"):
         datasets.load_cell_tracking("DIC-C2DH-HeLa")

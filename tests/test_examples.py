@@ -37,7 +37,10 @@ def named(name):
     return getattr(importlib.import_module(f"unet_tutorial.{room}"), attribute)
 
 
-@pytest.mark.parametrize("name", public())
+PUBLIC = tuple(public())
+
+
+@pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_name_has_types(name):
     found = named(name)
     signature = inspect.signature(found)
@@ -50,7 +53,7 @@ def test_a_public_name_has_types(name):
     assert inspect.isclass(named(name)) or signature.return_annotation is not signature.empty
 
 
-@pytest.mark.parametrize("name", public())
+@pytest.mark.parametrize("name", PUBLIC)
 def test_a_public_function_has_an_example(name):
     assert ">>> " in inspect.getdoc(named(name)), "an example in the docstring, as users would type it"
 

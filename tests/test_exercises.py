@@ -55,7 +55,7 @@ def test_every_way_to_the_same_numbers_is_right(right, capsys):
         (lambda x: 2 * x[:-1], "expected 3 numbers (2, -4, 6), came 2 numbers (2, -4)"),
         (lambda x: 2 * x + (x > 2), "at [2] expected 6, came 7"),
         (lambda x: None, "still unsolved"),
-        (lambda x: x / 0 * np.nan, "came nan"),
+        (lambda x: x * np.nan, "came nan"),
         (lambda x: {}["a"], "raised KeyError"),
         (lambda: 0, "raised TypeError"),
         (lambda x: "text", "came 'text'"),

@@ -96,3 +96,8 @@ def test_tiles_in_phase_stay_under_it_and_one_phase_off_is_ten_times_over_it():
     assert_agree(predict_tiled(net, image), whole, terms)
     off = largest_difference(predict_tiled(net, image, stride=67), whole)
     assert off > 10 * rounding_bound(terms)
+
+
+def test_arrays_of_zeros_are_not_said_to_differ_by_less_than_nothing():
+    assert agreement(np.zeros(3), np.zeros(3), terms=5) == "no difference"
+    assert agreement(np.zeros(3), np.full(3, 1e-30), terms=5).startswith("they differ by 1e-30")

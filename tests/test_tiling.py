@@ -288,6 +288,7 @@ def test_one_trace_serves_all_tiles_images_and_batches():
         assert len(traces) == 1
 
 
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # the file has weights and no optimizer
 def test_new_weights_are_seen_however_they_were_set(tmp_path):
     model, other = lively((24, 24, 1), 1), lively((24, 24, 1), 1, seed=1)
     traces, image = count_traces(model), picture(20, 20)

@@ -38,12 +38,12 @@ def named(name, folder=MASTERS):
 
 def assign(master, folder):
     """Let Otter divide a master into `folder`/student and `folder`/autograder, without running it."""
-    from otter.assign import main
-
     if "kernelspec" not in nbformat.read(master, as_version=4).metadata:
         raise ValueError(f"master {master}: names no kernel; open it in Jupyter, choose Python 3 and save it")
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from otter.assign import main
+
         main(str(master), str(folder), no_pdfs=True, no_run_tests=True)
 
 

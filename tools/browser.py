@@ -31,6 +31,7 @@ def serving(folder, handler=Quiet):
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
+        server.server_close()
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ ORDER = [
     "pretrained",
     "datasets",
     "augmentation",
+    "tiles",
     "weight_maps",
     "losses",
     "training",

@@ -6,6 +6,7 @@ Displacement fields have shape (2, H, W), rows first, in pixels: output[x] = inp
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 from ._shared.checks import as_cells, as_image, as_positive, as_size, same_shape, within_one
@@ -13,7 +14,9 @@ from ._shared.checks import as_cells, as_image, as_positive, as_size, same_shape
 STRIP = 32  # rows sampled at a time, so that the temporary arrays stay in the processor's cache
 
 
-def displacement_field(shape, rng, grid=3, sigma=10.0):
+def displacement_field(
+    shape: tuple[int, int], rng: np.random.Generator, grid: int = 3, sigma: float = 10.0
+) -> NDArray[np.float32]:
     """Draw a smooth random displacement field from Gaussian vectors on a coarse grid.
 
     Parameters
@@ -41,12 +44,21 @@ def displacement_field(shape, rng, grid=3, sigma=10.0):
     References
     ----------
     Ronneberger et al. 2015, section 3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> field = displacement_field((256, 256), np.random.default_rng(0))
+    >>> field.shape
+    (2, 256, 256)
+    >>> bool(np.abs(field).max() > 10), bool(np.abs(np.diff(field)).max() < 1)  # far, but neighbours go together
+    (True, True)
     """
     grid, sigma = as_size(grid, "grid", minimum=2), as_positive(sigma, "sigma")
     return interpolate_field(_as_generator(rng).normal(0, sigma, (2, grid, grid)), shape)
 
 
-def interpolate_field(vectors, shape):
+def interpolate_field(vectors: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Spread the vectors of a coarse grid over every pixel by bicubic interpolation.
 
     The spline is the natural cubic one (no curvature at the image border), along columns and then along rows. It passes
@@ -72,6 +84,12 @@ def interpolate_field(vectors, shape):
     References
     ----------
     Ronneberger et al. 2015, section 3.1.
+
+    Examples
+    --------
+    >>> down = interpolate_field([[[1, 1], [5, 5]], [[2, 2], [2, 2]]], shape=(5, 2))[0]  # rows move by 1 to 5 px
+    >>> down.round(2).tolist()
+    [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0], [5.0, 5.0]]
     """
     vectors = np.asarray(vectors, np.float64)
     if vectors.ndim != 3 or vectors.shape[0] != 2 or min(vectors.shape[1:]) < 2 or not np.isfinite(vectors).all():
@@ -85,7 +103,7 @@ def interpolate_field(vectors, shape):
     return np.einsum("ail,lj->aij", rows.astype(np.float32), along_columns.astype(np.float32))
 
 
-def warp(image, field, order=3):
+def warp(image: ArrayLike, field: ArrayLike, order: int = 3) -> np.ndarray:
     """Sample an image at displaced places: output[x] = image[x + d(x)], mirrored beyond the border.
 
     The mirror does not repeat the edge pixel: pixel -1 is pixel 1.
@@ -116,6 +134,13 @@ def warp(image, field, order=3):
     References
     ----------
     Ronneberger et al. 2015, section 3.1; the order of the grey-value interpolation is not given there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> field = np.stack([np.zeros((1, 4)), np.ones((1, 4))])  # each pixel looks one to its right
+    >>> warp([[1, 2, 3, 4]], field, order=0).tolist()
+    [[2, 3, 4, 3]]
     """
     if as_size(order, "order", minimum=0) not in (0, 1, 3):
         raise ValueError(f"order {order!r}: must be 0 (nearest), 1 (linear) or 3 (cubic)")
@@ -138,7 +163,9 @@ def warp(image, field, order=3):
     return warped.reshape(image.shape)
 
 
-def elastic_deform(image, label, rng, grid=3, sigma=10.0):
+def elastic_deform(
+    image: ArrayLike, label: ArrayLike, rng: np.random.Generator, grid: int = 3, sigma: float = 10.0
+) -> tuple[NDArray[np.float32], np.ndarray]:
     """Deform an image and its label by one and the same random field.
 
     Parameters
@@ -167,13 +194,24 @@ def elastic_deform(image, label, rng, grid=3, sigma=10.0):
     References
     ----------
     Ronneberger et al. 2015, section 3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> label = np.zeros((64, 64), np.uint8)
+    >>> label[16:48, 16:48] = 1
+    >>> image, bent = elastic_deform(label.astype(np.float32), label, np.random.default_rng(0))
+    >>> bool((bent != label).any()), bool(((image > 0.5) == bent).mean() > 0.99)  # both moved, and together
+    (True, True)
     """
     image, label = _as_pair(image, label)
     field = displacement_field(label.shape, rng, grid, sigma)
     return warp(image, field), warp(label, field, order=0)
 
 
-def change_grey_values(image, rng, gamma=0.2, contrast=0.2, brightness=0.1):
+def change_grey_values(
+    image: ArrayLike, rng: np.random.Generator, gamma: float = 0.2, contrast: float = 0.2, brightness: float = 0.1
+) -> NDArray[np.float32]:
     """Change gamma, contrast and brightness of a whole image at random, each a little.
 
     Parameters
@@ -200,17 +238,35 @@ def change_grey_values(image, rng, gamma=0.2, contrast=0.2, brightness=0.1):
     References
     ----------
     Ronneberger et al. 2015, section 3.1, asks for robustness to grey-value variations and gives no amounts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ramp = np.linspace(0, 1, 9).reshape(1, 9)
+    >>> changed = change_grey_values(ramp, np.random.default_rng(0))
+    >>> bool((changed != ramp).any()), bool((np.diff(changed) >= 0).all())  # what was darker is not brighter now
+    (True, True)
     """
     image = within_one(as_image(image), "image", "must be in 0..1, or leave the grey values alone (grey=False)")
-    amounts = {"gamma": gamma, "contrast": contrast, "brightness": brightness}
-    amounts = [as_positive(amount, name) for name, amount in amounts.items()]
+    named = {"gamma": gamma, "contrast": contrast, "brightness": brightness}
+    amounts = [as_positive(amount, name) for name, amount in named.items()]
     exponent, factor, shift = (_as_generator(rng).uniform(-amount, amount) for amount in amounts)
     image = image ** math.exp(exponent)
     mean = image.mean()
     return np.clip((image - mean) * math.exp(factor) + mean + shift, 0, 1)
 
 
-def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, grid=3, sigma=10.0):
+def augment(
+    image: ArrayLike,
+    label: ArrayLike,
+    rng: np.random.Generator,
+    elastic: bool = True,
+    flips: bool = True,
+    turns: bool = True,
+    grey: bool = True,
+    grid: int = 3,
+    sigma: float = 10.0,
+) -> tuple[NDArray[np.float32], np.ndarray]:
     """Draw one new training pair: image and label move together, grey values change in the image alone.
 
     In this order: elastic deformation, flips of rows and of columns (each in half of the draws), a turn, grey values. A
@@ -245,13 +301,21 @@ def augment(image, label, rng, elastic=True, flips=True, turns=True, grey=True, 
     References
     ----------
     Ronneberger et al. 2015, section 3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ids = np.arange(16).reshape(4, 4)
+    >>> image, moved = augment(ids / 16, ids, np.random.default_rng(0), elastic=False, grey=False)
+    >>> bool((moved != ids).any()), bool((image * 16 == moved).all())  # each id took its grey value along
+    (True, True)
     """
     image, label = _as_pair(image, label)
     streams = [np.random.default_rng(seed) for seed in _as_generator(rng).integers(2**63, size=4)]  # one for each step
     if elastic:
         image, label = elastic_deform(image, label, streams[0], grid, sigma)
     if flips:
-        axes = np.flatnonzero(streams[1].random(2) < 0.5)
+        axes = tuple(np.flatnonzero(streams[1].random(2) < 0.5).tolist())
         image, label = np.flip(image, axes), np.flip(label, axes)
     if turns:
         square = label.shape[0] == label.shape[1]
@@ -323,7 +387,7 @@ def _as_generator(rng):
     return rng
 
 
-def _as_pair(image, label):
+def _as_pair(image, label) -> tuple[NDArray[np.float32], np.ndarray]:
     image, label = as_image(image), as_cells(label, "label")
     same_shape(image, label)
     return image, label

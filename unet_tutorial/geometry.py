@@ -11,7 +11,7 @@ from ._shared.checks import as_size
 CONVS_COST = 4  # two unpadded 3x3 convolutions
 
 
-def layer_sizes(input_size, depth=4, padding="valid"):
+def layer_sizes(input_size: int, depth: int = 4, padding: str = "valid") -> list[int]:
     """Side of every map from the input to the last 3x3 convolution, in the order the data flows.
 
     Parameters
@@ -39,6 +39,14 @@ def layer_sizes(input_size, depth=4, padding="valid"):
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 1.
+
+    Examples
+    --------
+    >>> layer_sizes(20, depth=1)
+    [20, 18, 16, 8, 6, 4, 8, 6, 4]
+    >>> layer_sizes(573)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: input size 573: ...; nearest legal sizes are 572 and 588
     """
     input_size = as_size(input_size, "input size")
     depth = as_size(depth, "depth")
@@ -48,12 +56,18 @@ def layer_sizes(input_size, depth=4, padding="valid"):
     return sizes
 
 
-def output_size(input_size, depth=4, padding="valid"):
-    """Side of the output map: `input_size - 184` for the paper's net of depth 4. See `layer_sizes`."""
+def output_size(input_size: int, depth: int = 4, padding: str = "valid") -> int:
+    """Side of the output map: `input_size - 184` for the paper's net of depth 4. See `layer_sizes`.
+
+    Examples
+    --------
+    >>> output_size(572), output_size(512, padding="same")
+    (388, 512)
+    """
     return layer_sizes(input_size, depth, padding)[-1]
 
 
-def legal_input_sizes(minimum, maximum, depth=4, padding="valid"):
+def legal_input_sizes(minimum: int, maximum: int, depth: int = 4, padding: str = "valid") -> list[int]:
     """Every input size from `minimum` to `maximum`, both included, at which all poolings meet even sizes.
 
     Returns
@@ -64,6 +78,11 @@ def legal_input_sizes(minimum, maximum, depth=4, padding="valid"):
     References
     ----------
     Ronneberger et al. 2015, section 2, last paragraph.
+
+    Examples
+    --------
+    >>> legal_input_sizes(550, 600)  # 572 is the paper's
+    [556, 572, 588]
     """
     minimum, maximum = as_size(minimum, "minimum"), as_size(maximum, "maximum")
     depth, cost = as_size(depth, "depth"), _cost(padding)
@@ -72,7 +91,7 @@ def legal_input_sizes(minimum, maximum, depth=4, padding="valid"):
     return [size for size in range(minimum, maximum + 1) if not _walk(size, depth, cost)[1]]
 
 
-def crop_margins(input_size=None, depth=4, padding="valid"):
+def crop_margins(input_size: int | None = None, depth: int = 4, padding: str = "valid") -> list[int]:
     """Pixels cut from each side of a skip connection's map, in the order of the expanding path.
 
     They are the same for all legal input sizes, so they are known where the size is left open.
@@ -97,14 +116,14 @@ def crop_margins(input_size=None, depth=4, padding="valid"):
     ValueError
         As `layer_sizes`.
 
+    References
+    ----------
+    Ronneberger et al. 2015, section 2 and figure 1.
+
     Examples
     --------
     >>> crop_margins()
     [4, 16, 40, 88]
-
-    References
-    ----------
-    Ronneberger et al. 2015, section 2 and figure 1.
     """
     if input_size is not None:
         layer_sizes(input_size, depth, padding)
@@ -112,7 +131,7 @@ def crop_margins(input_size=None, depth=4, padding="valid"):
     return [_margin(level, depth) if cost else 0 for level in range(depth, 0, -1)]
 
 
-def input_span(output_index, depth=4, padding="valid"):
+def input_span(output_index: int, depth: int = 4, padding: str = "valid") -> tuple[int, int]:
     """First and last input pixel that can change one output pixel, along one axis.
 
     Computed by following the dependencies backwards: a 3x3 convolution widens the span by 2, pooling doubles it, and
@@ -132,13 +151,20 @@ def input_span(output_index, depth=4, padding="valid"):
     tuple of int
         First and last index in the input tile, both included: output 0 at depth 4 sees 0 to 187, output 4 sees 0 to
         203. With "same" padding, indices outside the tile are where the zeros are.
+
+    Examples
+    --------
+    >>> input_span(0), input_span(4)
+    ((0, 187), (0, 203))
+    >>> input_span(0, padding="same")  # negative: zeros beyond the edge of the tile
+    (-94, 93)
     """
     output_index = as_size(output_index, "output index", minimum=0)
     depth, cost = as_size(depth, "depth"), _cost(padding)
     return _span_below(output_index, output_index, 1, depth, cost)
 
 
-def context_margin(depth=4, padding="valid"):
+def context_margin(depth: int = 4, padding: str = "valid") -> int:
     """Pixels along each side of a tile that serve as context only.
 
     Parameters
@@ -157,6 +183,11 @@ def context_margin(depth=4, padding="valid"):
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 2 (overlap-tile strategy; valid padding only).
+
+    Examples
+    --------
+    >>> [context_margin(depth) for depth in (1, 2, 3, 4)]  # each level more than doubles it
+    [8, 20, 44, 92]
     """
     depth = as_size(depth, "depth")
     if padding == "valid":
@@ -164,13 +195,18 @@ def context_margin(depth=4, padding="valid"):
     return next(index for index in itertools.count() if input_span(index, depth, padding)[0] >= 0)
 
 
-def receptive_field(depth=4):
+def receptive_field(depth: int = 4) -> tuple[int, int]:
     """Side of the input region seen by one output pixel: the smallest and the largest over the output's phases.
 
     Returns
     -------
     tuple of int
         (188, 204) at depth 4. Which of the two holds depends on the output index modulo 2 ** depth.
+
+    Examples
+    --------
+    >>> [receptive_field(depth) for depth in (1, 2, 3, 4)]
+    [(18, 18), (44, 44), (92, 100), (188, 204)]
     """
     spans = [input_span(index, depth) for index in range(2 ** as_size(depth, "depth"))]
     sides = [last - first + 1 for first, last in spans]

@@ -13,7 +13,13 @@ layers = keras.layers
 TRUNCATED = 0.87962566103423978  # standard deviation of a Gaussian that is cut at two deviations
 
 
-def conv_blocks(inputs, num_filters, padding="valid", initializer="he", name=None):
+def conv_blocks(
+    inputs: keras.KerasTensor,
+    num_filters: int,
+    padding: str = "valid",
+    initializer: str = "he",
+    name: str | None = None,
+) -> keras.KerasTensor:
     """Two 3x3 convolutions, each followed by a ReLU.
 
     Parameters
@@ -42,6 +48,12 @@ def conv_blocks(inputs, num_filters, padding="valid", initializer="he", name=Non
     References
     ----------
     Ronneberger et al. 2015, section 2.
+
+    Examples
+    --------
+    >>> import keras
+    >>> conv_blocks(keras.Input((572, 572, 1)), 64).shape  # the first level of figure 1
+    (None, 568, 568, 64)
     """
     num_filters = as_size(num_filters, "num_filters")
     if padding not in ("valid", "same"):
@@ -54,7 +66,14 @@ def conv_blocks(inputs, num_filters, padding="valid", initializer="he", name=Non
     return x
 
 
-def contracting_block(inputs, num_filters, padding="valid", initializer="he", drop_out=0.0, name=None):
+def contracting_block(
+    inputs: keras.KerasTensor,
+    num_filters: int,
+    padding: str = "valid",
+    initializer: str = "he",
+    drop_out: float = 0.0,
+    name: str | None = None,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """One level of the contracting path: two 3x3 convolutions with ReLU, then 2x2 max-pooling.
 
     Parameters
@@ -82,6 +101,13 @@ def contracting_block(inputs, num_filters, padding="valid", initializer="he", dr
     References
     ----------
     Ronneberger et al. 2015, section 2.
+
+    Examples
+    --------
+    >>> import keras
+    >>> features, pooled = contracting_block(keras.Input((572, 572, 1)), 64)
+    >>> features.shape, pooled.shape
+    ((None, 568, 568, 64), (None, 284, 284, 64))
     """
     features = conv_blocks(inputs, num_filters, padding, initializer, name)
     if any(side is not None and side % 2 for side in features.shape[1:3]):
@@ -96,16 +122,16 @@ def contracting_block(inputs, num_filters, padding="valid", initializer="he", dr
 
 
 def expanding_block(
-    inputs,
-    skip_features,
-    num_filters,
-    padding="valid",
-    initializer="he",
-    up_filters=None,
-    up_activation=None,
-    name=None,
-    crop=None,
-):
+    inputs: keras.KerasTensor,
+    skip_features: keras.KerasTensor | None,
+    num_filters: int,
+    padding: str = "valid",
+    initializer: str = "he",
+    up_filters: int | None = None,
+    up_activation: str | None = None,
+    name: str | None = None,
+    crop: int | None = None,
+) -> keras.KerasTensor:
     """One level of the expanding path: up-convolution, copy and crop, concatenation, two 3x3 convolutions.
 
     The up-convolution is a transposed convolution, kernel 2, stride 2. It comes first in the concatenation, the cropped
@@ -144,6 +170,13 @@ def expanding_block(
     References
     ----------
     Ronneberger et al. 2015, section 2: one 2x2 up-convolution before the concatenation, two 3x3 convolutions after it.
+
+    Examples
+    --------
+    >>> import keras
+    >>> below, skip = keras.Input((28, 28, 16)), keras.Input((64, 64, 8))
+    >>> expanding_block(below, skip, 8).shape  # 28 doubled, less the four pixels of two convolutions
+    (None, 52, 52, 8)
     """
     num_filters = as_size(num_filters, "num_filters")
     up_filters = num_filters if up_filters is None else as_size(up_filters, "up_filters")
@@ -165,17 +198,17 @@ def expanding_block(
 
 
 def build_unet(
-    input_shape=(572, 572, 1),
-    classes=2,
-    base_filters=64,
-    depth=4,
-    padding="valid",
-    activation=None,
-    drop_out=None,
-    variant="paper",
-    skips=True,
-    initializer="he",
-):
+    input_shape: tuple[int | None, int | None, int] = (572, 572, 1),
+    classes: int = 2,
+    base_filters: int = 64,
+    depth: int = 4,
+    padding: str = "valid",
+    activation: str | None = None,
+    drop_out: float | None = None,
+    variant: str = "paper",
+    skips: bool = True,
+    initializer: str = "he",
+) -> keras.Model:
     """The U-Net of figure 1, or one of its relatives.
 
     Parameters
@@ -216,6 +249,12 @@ def build_unet(
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 1.
+
+    Examples
+    --------
+    >>> model = build_unet(base_filters=2)  # figure 1, but 32 times narrower
+    >>> model.output_shape, model.count_params()
+    ((None, 388, 388, 2), 30534)
     """
     input_shape = _checked_shape(input_shape, depth, padding)
     classes, base_filters = as_size(classes, "classes"), as_size(base_filters, "base_filters")
@@ -259,7 +298,7 @@ def build_unet(
     return keras.Model(inputs, outputs, name="unet")
 
 
-def first_weights(model, seed=0):
+def first_weights(model: keras.Model, seed: int = 0) -> keras.Model:
     """Draw the first weights of a built network by NumPy: the same numbers whatever computes with them.
 
     Each layer has a random stream of its own, made from the seed and the layer's name. So two networks share the first
@@ -320,21 +359,33 @@ def _drawn(layer, rng):
     return kernel * deviation / TRUNCATED
 
 
-def unet_depth(model):
-    """Number of max-poolings of a model that `build_unet` made."""
+def unet_depth(model: keras.Model) -> int:
+    """Number of max-poolings of a model that `build_unet` made.
+
+    Examples
+    --------
+    >>> unet_depth(build_unet((None, None, 1), base_filters=2, depth=3))
+    3
+    """
     depth = sum(isinstance(layer, layers.MaxPooling2D) for layer in model.layers)
     if not depth or not any(layer.name == "output" for layer in model.layers):
         raise ValueError(f"model {model.name!r}: not one that build_unet makes (no pooling, or no layer 'output')")
     return depth
 
 
-def unet_padding(model):
-    """ "valid" or "same": the padding of the 3x3 convolutions of a model that `build_unet` made."""
+def unet_padding(model: keras.Model) -> str:
+    """ "valid" or "same": the padding of the 3x3 convolutions of a model that `build_unet` made.
+
+    Examples
+    --------
+    >>> unet_padding(build_unet((32, 32, 1), base_filters=2, depth=1, padding="same"))
+    'same'
+    """
     unet_depth(model)
     return model.get_layer("bottom_conv1").padding
 
 
-def resize_unet(model, input_shape):
+def resize_unet(model: keras.Model, input_shape: tuple[int | None, int | None, int]) -> keras.Model:
     """The same net, sharing its weights, for another size of tile.
 
     Parameters
@@ -348,6 +399,15 @@ def resize_unet(model, input_shape):
     -------
     keras.Model
         Layers and weights are those of `model`: training one trains the other.
+
+    Examples
+    --------
+    >>> model = build_unet((20, 20, 1), base_filters=2, depth=1)
+    >>> larger = resize_unet(model, (100, 60, 1))
+    >>> model.output_shape, larger.output_shape
+    ((None, 4, 4, 2), (None, 84, 44, 2))
+    >>> larger.get_layer("output") is model.get_layer("output")
+    True
     """
     input_shape = _checked_shape(input_shape, unet_depth(model), unet_padding(model))
     if input_shape[-1] != model.input_shape[-1]:

@@ -10,15 +10,20 @@ of n.
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from ._shared.checks import as_positive, as_size
+
+if TYPE_CHECKING:
+    import keras
 
 ROOM = 8  # times the error that is expected: no processor seen comes near it
 
 
-def rounding_bound(terms, scale=1.0, dtype=np.float32):
+def rounding_bound(terms: int, scale: ArrayLike = 1.0, dtype: DTypeLike = np.float32) -> float:
     """Largest difference that rounding may explain between two ways to compute one array.
 
     Parameters
@@ -51,7 +56,7 @@ def rounding_bound(terms, scale=1.0, dtype=np.float32):
     return ROOM * _spacing(dtype) * math.sqrt(terms) * scale
 
 
-def longest_sum(model):
+def longest_sum(model: "keras.Model") -> int:
     """Terms of the longest sum in a network, times the layers that it passes: the `terms` of `rounding_bound`.
 
     Parameters
@@ -81,7 +86,7 @@ def longest_sum(model):
     return len(summing) * max(math.prod(layer.kernel.shape[:-2]) * layer.input.shape[-1] for layer in summing)
 
 
-def largest_difference(found, expected):
+def largest_difference(found: ArrayLike, expected: ArrayLike) -> float:
     """Largest magnitude of `found - expected`, as a float; infinite where one is not finite and the other differs.
 
     Raises
@@ -102,7 +107,9 @@ def largest_difference(found, expected):
     return float(np.where(np.isnan(apart), np.inf, apart).max(initial=0.0))
 
 
-def agreement(found, expected, terms, scale=None, dtype=None):
+def agreement(
+    found: ArrayLike, expected: ArrayLike, terms: int, scale: ArrayLike | None = None, dtype: DTypeLike | None = None
+) -> str:
     """Say in words whether two arrays are equal but for rounding: the same words on every processor.
 
     Parameters
@@ -130,11 +137,13 @@ def agreement(found, expected, terms, scale=None, dtype=None):
     """
     apart, bound = largest_difference(found, expected), _bound(found, expected, terms, scale, dtype)
     if _within(apart, bound):
-        return f"largest difference < {_rounded_up(bound)}"
+        return f"largest difference < {_rounded_up(bound)}" if np.max(bound) > 0 else "no difference"
     return f"they differ by {apart:.2g}, rounding allows {_rounded_up(bound)}"
 
 
-def assert_agree(found, expected, terms, scale=None, dtype=None):
+def assert_agree(
+    found: ArrayLike, expected: ArrayLike, terms: int, scale: ArrayLike | None = None, dtype: DTypeLike | None = None
+) -> None:
     """Raise AssertionError, naming difference and bound, unless two arrays are equal but for rounding.
 
     Parameters are those of `agreement`.

@@ -2,8 +2,11 @@
 
 import contextlib
 import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from . import augmentation
@@ -32,14 +35,23 @@ class Tiles:
     ((28, 28), (20, 20), True)
     """
 
-    def __init__(self, images, cells, tile, out, seed=0, augment=None, weigh=None):
-        images, cells = as_slices(images, "images"), as_slices(cells, "cells")
-        if len(images) != len(cells):
-            raise ValueError(f"{len(images)} images and {len(cells)} maps of cells: one map for each image")
+    def __init__(
+        self,
+        images: ArrayLike | Sequence[ArrayLike],
+        cells: ArrayLike | Sequence[ArrayLike],
+        tile: int,
+        out: int,
+        seed: int = 0,
+        augment: Mapping[str, Any] | None = None,
+        weigh: Callable[[np.ndarray], ArrayLike] | None = None,
+    ) -> None:
+        pictures, maps = as_slices(images, "images"), as_slices(cells, "cells")
+        if len(pictures) != len(maps):
+            raise ValueError(f"{len(pictures)} images and {len(maps)} maps of cells: one map for each image")
         self.tile, self.out, self.margin = tile, out, (tile - out) // 2
         self.augment, self.weigh, self.seed = augment, weigh, as_size(seed, "seed", minimum=0)
         self._pairs = []
-        for index, (image, ids) in enumerate(zip(images, cells)):
+        for index, (image, ids) in enumerate(zip(pictures, maps)):
             names = f"images[{index}]", f"cells[{index}]"
             image, ids = as_grey_values(image, names[0], grey=True), as_cells(ids, names[1])
             same_shape(image, ids, names)
@@ -53,7 +65,7 @@ class Tiles:
                     f"scipy.ndimage.label({names[1]})[0]"
                 )
 
-    def draw(self, number):
+    def draw(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
         """Tile `number`: image (tile, tile) float32, label (out, out) int32 and weights (out, out) float32."""
         place, change = (np.random.default_rng([self.seed, number, kind]) for kind in (0, 1))
         image, ids = self._pairs[place.integers(len(self._pairs))]

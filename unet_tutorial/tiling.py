@@ -5,10 +5,12 @@ import math
 import numbers
 import operator
 import types
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.ndimage
+from numpy.typing import ArrayLike, NDArray
 
 from . import geometry
 from ._shared.checks import as_grey_values, as_size, shape_cure, trusted
@@ -19,7 +21,7 @@ from .model import unet_depth, unet_padding
 OPEN_OUTPUT = 388  # px that one tile of a net with open sides predicts: the output of the paper's tile
 
 
-def mirror_pad(image, margin):
+def mirror_pad(image: ArrayLike, margin: int | tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
     """Extend an image by its mirror image, without repeating the edge pixel.
 
     Parameters
@@ -42,11 +44,16 @@ def mirror_pad(image, margin):
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 2: "missing" context at the border of the image is mirrored.
+
+    Examples
+    --------
+    >>> mirror_pad([[1, 2, 3]], ((0, 0), (2, 3))).tolist()
+    [[3, 2, 1, 2, 3, 2, 1, 2]]
     """
     image = np.asarray(image)
     if image.ndim not in (2, 3) or image.size == 0:
         raise ValueError(f"image of shape {image.shape}: must be (H, W) or (H, W, C) and hold at least one pixel")
-    margins = ((margin, margin),) * 2 if np.ndim(margin) == 0 else margin
+    margins: Any = ((margin, margin),) * 2 if np.ndim(margin) == 0 else margin
     if np.shape(margins) != (2, 2):
         raise ValueError(f"margin {margin!r}: must be a whole number or ((top, bottom), (left, right))")
     rows, columns = (
@@ -56,7 +63,14 @@ def mirror_pad(image, margin):
     return image[rows[:, np.newaxis], columns]
 
 
-def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=False):
+def predict_tiled(
+    model: keras.Model,
+    image: ArrayLike,
+    batch_size: int = 1,
+    tile: int | tuple[int, int] | None = None,
+    stride: int | None = None,
+    progress: bool = False,
+) -> NDArray[np.float32]:
     """Class probabilities of an image of any size, predicted tile by tile without seams.
 
     Equal to the prediction of the whole image at once, save for rounding (`unet_tutorial.rounding`). That holds because
@@ -103,13 +117,23 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unet_tutorial.model import build_unet
+    >>> model = build_unet((None, None, 1), base_filters=2, depth=1)
+    >>> image = np.random.default_rng(0).random((30, 50))
+    >>> whole, tiled = predict_tiled(model, image), predict_tiled(model, image, tile=28)
+    >>> whole.shape, bool(np.abs(whole - tiled).max() < 1e-3)  # the tiles leave no seams
+    ((30, 50, 2), True)
     """
     depth, padding = unet_depth(model), unet_padding(model)
     image = _with_channels(image, model.input_shape[-1])
     batch_size = as_size(batch_size, "batch_size")
     if tile is None:
         tile = model.input_shape[1:3]
-    sides = tile if np.shape(tile) == (2,) else (tile, tile)
+    sides: Any = tile if np.shape(tile) == (2,) else (tile, tile)
     rows, columns = (_lay(side, tile_side, stride, depth, padding) for side, tile_side in zip(image.shape, sides))
 
     padded = mirror_pad(image, (rows.margins, columns.margins))
@@ -129,7 +153,13 @@ def predict_tiled(model, image, batch_size=1, tile=None, stride=None, progress=F
     return probabilities
 
 
-def predict_rotated(model, image, rotations=7, angles=None, **options):
+def predict_rotated(
+    model: keras.Model,
+    image: ArrayLike,
+    rotations: int = 7,
+    angles: Sequence[float] | np.ndarray | None = None,
+    **options: Any,
+) -> NDArray[np.float32]:
     """Mean of the predictions of rotated versions of an image, each rotated back.
 
     The paper averages over 7 rotated versions and does not name the angles. Here they are spread evenly over the full
@@ -160,6 +190,15 @@ def predict_rotated(model, image, rotations=7, angles=None, **options):
     References
     ----------
     Ronneberger et al. 2015, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unet_tutorial.model import build_unet
+    >>> model = build_unet((None, None, 1), base_filters=2, depth=1)
+    >>> probabilities = predict_rotated(model, np.random.default_rng(0).random((30, 50)))
+    >>> probabilities.shape, bool(np.abs(probabilities.sum(axis=-1) - 1).max() < 1e-3)
+    ((30, 50, 2), True)
     """
     image = _with_channels(image, model.input_shape[-1])
     if angles is None:
@@ -173,17 +212,27 @@ def predict_rotated(model, image, rotations=7, angles=None, **options):
     return sum(_predict_turned(model, image, angle, options) for angle in angles) / len(angles)
 
 
-def predict_flipped(model, image, **options):
+def predict_flipped(model: keras.Model, image: ArrayLike, **options: Any) -> NDArray[np.float32]:
     """Mean of the predictions of the image and its three flips, each flipped back.
 
     Not in the paper: the public ports of the released net average over these four. Parameters, returns and errors are
     those of `predict_tiled`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unet_tutorial.model import build_unet
+    >>> model = build_unet((None, None, 1), base_filters=2, depth=1)
+    >>> image = np.random.default_rng(0).random((30, 50))
+    >>> there, back = predict_flipped(model, image), np.flip(predict_flipped(model, np.flip(image, 1)), 1)
+    >>> bool(np.abs(there - back).max() < 1e-3)  # the mean no longer depends on which way the image lies
+    True
     """
     image = _with_channels(image, model.input_shape[-1])
-    return (
-        sum(np.flip(predict_tiled(model, np.flip(image, axes), **options), axes) for axes in ((), (0,), (1,), (0, 1)))
-        / 4
+    total: Any = sum(
+        np.flip(predict_tiled(model, np.flip(image, axes), **options), axes) for axes in ((), (0,), (1,), (0, 1))
     )
+    return total / 4
 
 
 class _Piece(NamedTuple):
@@ -307,7 +356,7 @@ def _mirrored(side, before, after):
     return np.minimum(positions, period - positions)
 
 
-def _with_channels(image, channels):
+def _with_channels(image, channels) -> np.ndarray:
     """Check an image against the number of channels that a model takes; return it as (H, W, C)."""
     image = as_grey_values(image)
     found = 1 if image.ndim == 2 else image.shape[2]

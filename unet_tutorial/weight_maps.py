@@ -1,6 +1,7 @@
 """How much each pixel counts: the balance of the classes, and the weight of the borders between cells."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from ._shared.checks import as_array, as_cells, as_label, as_positive, one_id_for_all, warn
@@ -9,7 +10,7 @@ FAR = 2**15  # pixels, further than any distance that counts; its square leaves 
 STRIP = 32  # rows searched at a time: each strip stops as early as it can, and stays in the processor's cache
 
 
-def class_balance(labels):
+def class_balance(labels: ArrayLike) -> NDArray[np.float32]:
     """Weight w_c that gives both classes the same say, however rare one of them is.
 
     Parameters
@@ -32,6 +33,11 @@ def class_balance(labels):
     References
     ----------
     Ronneberger et al. 2015, section 3, equation 2.
+
+    Examples
+    --------
+    >>> class_balance([[0, 1, 1, 1, 1]]).tolist()  # the lone 0 weighs as much as the four ones together
+    [[2.5, 0.625, 0.625, 0.625, 0.625]]
     """
     labels = as_array(labels, "labels")
     if labels.ndim not in (2, 3):
@@ -43,7 +49,7 @@ def class_balance(labels):
     return (flat.size / (2 * counts)).astype(np.float32)[flat]
 
 
-def border_weight_map(cells, w0=10.0, sigma=5.0):
+def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArray[np.float32]:
     """Weight that forces the borders between touching cells to be learnt.
 
     Exactly the definition, in a time that hardly depends on the number of cells.
@@ -76,6 +82,11 @@ def border_weight_map(cells, w0=10.0, sigma=5.0):
     References
     ----------
     Ronneberger et al. 2015, section 3, equation 2. The paper does not restrict the term to background.
+
+    Examples
+    --------
+    >>> print(border_weight_map([[1, 0, 2, 2, 0, 0, 0, 0, 3]]).round(1))  # a narrow gap weighs more than a wide one
+    [[0.  9.2 0.  0.  6.1 6.1 6.1 6.1 0. ]]
     """
     cells = as_cells(cells)
     w0, sigma = as_positive(w0, "w0"), as_positive(sigma, "sigma", zero=False)
@@ -97,7 +108,7 @@ def border_weight_map(cells, w0=10.0, sigma=5.0):
     return weights
 
 
-def separate_touching(cells):
+def separate_touching(cells: ArrayLike) -> np.ndarray:
     """Open a border of background between cells that touch, so that every cell is a component of its own.
 
     A pixel becomes background if its 3x3 neighbourhood holds another cell. A cell of which nothing would be left (one
@@ -127,6 +138,11 @@ def separate_touching(cells):
     References
     ----------
     Ronneberger et al. 2015, section 3: the separation border is computed by morphological operations.
+
+    Examples
+    --------
+    >>> separate_touching([[1, 1, 1, 2, 2, 0, 3, 3]]).tolist()  # 2 and 3 did not touch
+    [[1, 1, 0, 0, 2, 0, 3, 3]]
     """
     cells = as_cells(cells)
     separated = np.where(_touches_another(cells), 0, cells)
@@ -138,7 +154,7 @@ def separate_touching(cells):
     return separated
 
 
-def weight_map(cells, w0=10.0, sigma=5.0):
+def weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArray[np.float32]:
     """Weight of every pixel, equation 2 entire: class balance of this map plus the border term.
 
     Parameters
@@ -166,6 +182,14 @@ def weight_map(cells, w0=10.0, sigma=5.0):
     References
     ----------
     Ronneberger et al. 2015, section 3, equation 2.
+
+    Examples
+    --------
+    >>> cells = [[1, 1, 0, 2, 2]]
+    >>> print(weight_map(cells).round(1))
+    [[ 0.6  0.6 11.7  0.6  0.6]]
+    >>> print(weight_map(cells, w0=0).round(1))  # the balance of the classes alone
+    [[0.6 0.6 2.5 0.6 0.6]]
     """
     return border_weight_map(cells, w0, sigma) + class_balance(np.asarray(cells) > 0)
 

@@ -6,12 +6,17 @@ first line outside the package.
 
 import contextlib
 import contextvars
+import math
 import numbers
 import os
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 ROUNDING = 1e-6  # how far rounding may carry a grey value or a probability out of 0..1
@@ -23,7 +28,7 @@ _trusted = contextvars.ContextVar("trusted", default=False)
 
 
 @contextlib.contextmanager
-def trusted():
+def trusted() -> Iterator[None]:
     """Within, nothing is checked for what is plausible but wrong: the package works on what it has checked or made."""
     token = _trusted.set(True)
     try:
@@ -32,29 +37,30 @@ def trusted():
         _trusted.reset(token)
 
 
-def warn(message):
+def warn(message: str) -> None:
     """Give a UserWarning that names the first line outside the package, unless the input is `trusted`."""
     if _trusted.get():
         return
-    level, frame = 1, sys._getframe()
+    level = 1
+    frame: FrameType | None = sys._getframe()
     while frame and frame.f_code.co_filename.startswith(HERE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)
 
 
-def as_size(value, name="size", minimum=1):
+def as_size(value: Any, name: str = "size", minimum: int = 1) -> int:
     """Return `value` as an int, or raise ValueError unless it is a whole number of at least `minimum`."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"{name} {value!r}: must be a whole number of at least {minimum}")
     return int(value)
 
 
-def as_positive(value, name, zero=True):
+def as_positive(value: Any, name: str, zero: bool = True) -> float:
     """Return `value` as a float, or raise ValueError unless it is finite and not negative (or zero)."""
     if (
         isinstance(value, (bool, np.bool_))
         or not isinstance(value, numbers.Real)
-        or not np.isfinite(value)
+        or not math.isfinite(value)
         or value < 0
         or (value == 0 and not zero)
     ):
@@ -62,7 +68,7 @@ def as_positive(value, name, zero=True):
     return float(value)
 
 
-def as_array(values, name):
+def as_array(values: Any, name: str) -> np.ndarray:
     """Return `values` as an array, or raise ValueError that names the shapes where they do not fit into one."""
     try:
         return np.asarray(values)
@@ -73,7 +79,7 @@ def as_array(values, name):
         ) from None
 
 
-def as_slices(stack, name):
+def as_slices(stack: ArrayLike | Sequence[ArrayLike], name: str) -> list[np.ndarray]:
     """Return a stack as a list of its slices: an array of slices as it is, or a list of slices of any sizes."""
     if isinstance(stack, (list, tuple)) and stack:
         return [as_array(one, f"{name}[{index}]") for index, one in enumerate(stack)]
@@ -88,7 +94,7 @@ def as_slices(stack, name):
     return list(stack)
 
 
-def as_image(image, name="image", grey=False):
+def as_image(image: ArrayLike, name: str = "image", grey: bool = False) -> NDArray[np.float32]:
     """Return a finite float32 image of shape (H, W) or (H, W, C), or raise ValueError.
 
     Parameters
@@ -116,7 +122,7 @@ def as_image(image, name="image", grey=False):
     return image.astype(np.float32, copy=False)
 
 
-def as_grey_values(image, name="image", grey=False):
+def as_grey_values(image: ArrayLike, name: str = "image", grey: bool = False) -> NDArray[np.float32]:
     """Return an image as `as_image` does, or raise ValueError unless its values lie in 0..1 (see `within_one`).
 
     Within `trusted` they may lie anywhere: a spline overshoots.
@@ -125,7 +131,7 @@ def as_grey_values(image, name="image", grey=False):
     return image if _trusted.get() else within_one(image, name)
 
 
-def within_one(values, name, rule="must be in 0..1", cure=None):
+def within_one(values: np.ndarray, name: str, rule: str = "must be in 0..1", cure: str | None = None) -> np.ndarray:
     """Return values that lie in 0..1, or raise ValueError.
 
     Up to 1e-6 outside is taken for rounding and set to 0 or 1.
@@ -146,7 +152,7 @@ def within_one(values, name, rule="must be in 0..1", cure=None):
     return values if low >= 0 and high <= 1 else values.clip(0, 1)
 
 
-def as_label(label, name="label"):
+def as_label(label: ArrayLike, name: str = "label") -> NDArray[np.uint8]:
     """Return an (H, W) uint8 label of 0 (membrane, background) and 1 (cell), or raise ValueError."""
     label = as_array(label, name)
     if label.dtype != bool and not np.issubdtype(label.dtype, np.integer):
@@ -170,7 +176,7 @@ def as_label(label, name="label"):
     return label.astype(np.uint8, copy=False)
 
 
-def as_cells(cells, name="cells"):
+def as_cells(cells: ArrayLike, name: str = "cells") -> NDArray[np.integer]:
     """Return an (H, W) integer map of instance ids (0 = background), or raise ValueError.
 
     Warns of a uint8 map that is probably a mask with grey edges: it holds 255, and the median of its ids covers fewer
@@ -193,7 +199,7 @@ def as_cells(cells, name="cells"):
     return cells
 
 
-def one_id_for_all(cells):
+def one_id_for_all(cells: np.ndarray) -> bool:
     """Whether a map holds the id 1, or 255, alone, on pieces that touch nowhere: probably a label in place of ids."""
     largest = cells.max()
     return (
@@ -203,7 +209,7 @@ def one_id_for_all(cells):
     )
 
 
-def same_shape(first, second, names=("image", "label")):
+def same_shape(first: np.ndarray, second: np.ndarray, names: tuple[str, str] = ("image", "label")) -> None:
     """Raise ValueError unless both arrays have the same height and width."""
     if first.shape[:2] != second.shape[:2]:
         raise ValueError(
@@ -212,7 +218,7 @@ def same_shape(first, second, names=("image", "label")):
         )
 
 
-def shape_cure(shape, name="image", mask=False):
+def shape_cure(shape: tuple[int, ...], name: str = "image", mask: bool = False) -> str:
     """What an array that is not (H, W) probably is, and how to come to (H, W): the end of a message, or nothing."""
     if len(shape) == 4:
         return f"; a batch or a stack? give one at a time, {name}[0]"
@@ -274,7 +280,7 @@ def _rescaling(low, high):
     return "divide by the largest value that the camera gives"
 
 
-def spelled(value):
+def spelled(value: Any) -> str:
     """The fewest digits that name a number: 1.0000021 stays so, 200.0 becomes 200."""
     short = f"{value:g}"
     return short if type(value)(short) == value else str(value)

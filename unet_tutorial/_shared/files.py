@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, Literal
 
 
 @contextlib.contextmanager
-def whole(path, mode="w"):
+def whole(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
     """Open a file for writing that takes the place of `path` when the block has ended well.
 
     Until then the old file stays as it is; where the block fails, nothing is left of the new one. Text is UTF-8 with
@@ -34,7 +36,7 @@ def whole(path, mode="w"):
     path = Path(os.path.expanduser(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with open(partial, mode, **text) as file:
             yield file

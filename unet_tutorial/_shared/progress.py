@@ -2,11 +2,12 @@
 
 import os
 import sys
+from typing import Any
 
 import tqdm as library
 
 
-def tqdm(*arguments, progress=True, **options):
+def tqdm(*arguments: Any, progress: bool = True, **options: Any) -> library.tqdm:
     """tqdm's bar on the error stream.
 
     Hidden where `progress` is False, where the environment says UNET_TUTORIAL_PROGRESS=0, and where there is no error

@@ -3,9 +3,11 @@
 import functools
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from .._shared.checks import as_size
@@ -38,9 +40,9 @@ PHASE_CONTRAST_SOURCE = "the Usiigaci data set, https://doi.org/10.1016/j.softx.
 class Isbi2012:
     """The challenge's stacks, (30, 512, 512) each: grey values in 0..1, labels (1 = cell), and images to predict."""
 
-    images: np.ndarray
-    labels: np.ndarray
-    test_images: np.ndarray
+    images: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    test_images: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,10 @@ class AnnotatedCells:
     """Annotated frames: (N, H, W) grey values in 0..1, labels (1 = cell), instance ids, and the frames' names."""
 
     name: str
-    images: np.ndarray
-    labels: np.ndarray
-    cells: np.ndarray
-    frames: tuple
+    images: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    cells: NDArray[np.int32]
+    frames: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +85,10 @@ class Specimen:
     """
 
     name: str
-    images: np.ndarray
-    labels: np.ndarray
-    cells: np.ndarray
-    slices: tuple
+    images: NDArray[np.float32]
+    labels: NDArray[np.uint8]
+    cells: NDArray[np.int32]
+    slices: tuple[int, ...]
     notice: str = ""
 
     def __str__(self):
@@ -95,12 +97,18 @@ class Specimen:
         return f"{line}. {self.notice}" if self.notice else line
 
 
-def describe(specimen):
-    """One line to print about a specimen: its name, its size, and the notice if there is one."""
+def describe(specimen: Specimen) -> str:
+    """One line to print about a specimen: its name, its size, and the notice if there is one.
+
+    Examples
+    --------
+    >>> describe(specimen([6]))
+    'synthetic specimen, 1 slice of 512 x 512'
+    """
     return str(specimen)
 
 
-def specimen(slices=None):
+def specimen(slices: Iterable[int] | None = None) -> Specimen:
     """The slices that the book runs on: synthetic, or real where the environment asks for them.
 
     UNET_TUTORIAL_SPECIMEN is "synthetic" (also when it is empty or not set) or "isbi2012". Where the real slices were
@@ -120,6 +128,14 @@ def specimen(slices=None):
     ------
     ValueError
         The variable has another value; `slices` is empty or holds something else; the real data are damaged.
+
+    Examples
+    --------
+    >>> held_out = specimen(HELD_OUT_SLICES[:1])
+    >>> held_out.images.shape, held_out.slices
+    ((1, 512, 512), (6,))
+    >>> bool(((held_out.cells > 0) == held_out.labels).all())
+    True
     """
     name = os.environ.get(SPECIMEN_VARIABLE) or "synthetic"
     if name not in ("synthetic", "isbi2012"):
@@ -140,7 +156,7 @@ def specimen(slices=None):
     return Specimen(name, stack.images[list(slices)], labels, cells, slices)
 
 
-def _slice_numbers(slices):
+def _slice_numbers(slices) -> tuple[int, ...]:
     if slices is None:
         return tuple(range(STACK))
     try:
@@ -162,7 +178,7 @@ def _synthetic_slice(number):
     return em_slice(number, 512, 0)
 
 
-def load_isbi2012():
+def load_isbi2012() -> Isbi2012:
     """Load the ISBI 2012 challenge's stacks of serial-section electron micrographs.
 
     ISBI-2012-challenge.zip is taken from the folder that UNET_TUTORIAL_DATA names; if the variable is not set, from
@@ -183,6 +199,12 @@ def load_isbi2012():
     References
     ----------
     Ronneberger et al. 2015, section 4. Data: Cardona et al. 2010; free to use for non-commercial segmentation software.
+
+    Examples
+    --------
+    >>> stack = load_isbi2012()  # doctest: +SKIP
+    >>> stack.images.shape, stack.test_images.shape  # doctest: +SKIP
+    ((30, 512, 512), (30, 512, 512))
     """
     images, labels, test_images = _read_isbi2012(_archives.find_archive(ISBI_ARCHIVE, ISBI_URL, _read_isbi2012))
     return Isbi2012(from_levels(images), (labels > 0).astype(np.uint8), from_levels(test_images))
@@ -197,7 +219,7 @@ def _read_isbi2012(path):
     return stacks
 
 
-def load_cell_tracking(name):
+def load_cell_tracking(name: str) -> AnnotatedCells:
     """Load the annotated frames of a training set of the cell tracking challenge.
 
     NAME.zip is taken from the folder that UNET_TUTORIAL_DATA names; if the variable is not set, from the cache, into
@@ -223,6 +245,12 @@ def load_cell_tracking(name):
     References
     ----------
     Ronneberger et al. 2015, section 4, table 2. Terms: outside the challenge, ask the providers of the data.
+
+    Examples
+    --------
+    >>> hela = load_cell_tracking("DIC-C2DH-HeLa")  # doctest: +SKIP
+    >>> hela.name, hela.images.shape[1:]  # doctest: +SKIP
+    ('DIC-C2DH-HeLa', (512, 512))
     """
     if name not in list(TRACKING_SUMS):
         raise ValueError(f"name {name!r}: must be {' or '.join(map(repr, TRACKING_SUMS))}")
@@ -237,7 +265,8 @@ def load_cell_tracking(name):
     frames = sorted(match.groups() for match in map(pattern.fullmatch, _archives.list_members(path)) if match)
     if not frames:
         raise ValueError(f"{path}: holds no {name}/01_GT/SEG/man_seg000.tif or the like; it is another archive")
-    images, cells = [], []
+    images: list[np.ndarray] = []
+    cells: list[np.ndarray] = []
     for sequence, number in frames:
         for arrays, member, types in (
             (images, f"{sequence}/t{number}.tif", (np.uint8,)),
@@ -248,7 +277,7 @@ def load_cell_tracking(name):
     return _annotated(name, np.stack(images), np.stack(cells), [f"{sequence}/t{number}" for sequence, number in frames])
 
 
-def load_phase_contrast():
+def load_phase_contrast() -> PhaseContrast:
     """Load the phase-contrast frames of the Usiigaci data set: real cells that touch, and their instance ids.
 
     train-volume.tif, train-labels.tif, val-volume.tif and val-labels.tif are taken from the folder that
@@ -268,6 +297,14 @@ def load_phase_contrast():
     References
     ----------
     Tsai et al. 2019, doi:10.1016/j.softx.2019.02.007. Stands in for PhC-U373 of Ronneberger et al. 2015, section 4.
+
+    Examples
+    --------
+    >>> import os
+    >>> os.environ["UNET_TUTORIAL_DATA"] = "~/data"  # doctest: +SKIP
+    >>> data = load_phase_contrast()  # doctest: +SKIP
+    >>> data.train.name, data.train.frames[:2]  # doctest: +SKIP
+    ('phase contrast, train', ('0', '1'))
     """
     parts = []
     for part in ("train", "val"):

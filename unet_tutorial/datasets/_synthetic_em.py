@@ -6,6 +6,7 @@ One pixel is about 4 nm. The grey levels, widths and sizes were set beside the I
 import functools
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from ._brushes import (
@@ -25,7 +26,9 @@ from ._brushes import (
 STACK = 30  # slices in the stack that is imitated
 
 
-def synthetic_em(count, size=512, seed=0):
+def synthetic_em(
+    count: int, size: int = 512, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int32]]:
     """Imitate serial-section electron micrographs of nervous tissue, with labels and instance ids.
 
     Neurite profiles of widely varying size, membranes of varying width and contrast, some cut obliquely, cytoplasm
@@ -60,6 +63,14 @@ def synthetic_em(count, size=512, seed=0):
     References
     ----------
     Ronneberger et al. 2015, section 4, for the stack that is imitated.
+
+    Examples
+    --------
+    >>> images, labels, cells = synthetic_em(count=2, size=64)
+    >>> images.shape, images.dtype.name, cells.dtype.name
+    ((2, 64, 64), 'float32', 'int32')
+    >>> bool((synthetic_em(count=1, size=64)[0][0] == images[0]).all())  # slice 0 stays, however many follow
+    True
     """
     return draw_slices(em_slice, count, size, seed)
 

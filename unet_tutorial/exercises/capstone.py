@@ -128,15 +128,20 @@ def likeness(model):
     """Correlation of the weights of a Keras model with those of the package's trained one; 0 where shapes differ."""
 
     def whole():
-        from .. import pretrained
-
-        own, known = ([np.ravel(weight) for weight in one.get_weights()] for one in (model, pretrained.small_unet()))
+        own, known = ([np.ravel(weight) for weight in weights] for weights in (model.get_weights(), _known_weights()))
         if [len(weight) for weight in own] != [len(weight) for weight in known]:
             return 0.0
         own, known = np.concatenate(own), np.concatenate(known)
         return float(np.corrcoef(own, known)[0, 1]) if own.std() else 0.0
 
     return capture(whole)
+
+
+@functools.cache
+def _known_weights():
+    from .. import pretrained
+
+    return pretrained.small_unet().get_weights()
 
 
 def leans_on_pretrained(function):

@@ -8,6 +8,7 @@ examines the small network of the package on the real slices that its training n
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -197,10 +198,9 @@ def examine(model, stack, frames) -> dict:
     """
     held_out = [*QUIET, *NOISY]
     labels, parts = stack.labels[held_out], {"held_out": held_out, "chosen_on": [*VALIDATION]}
-    findings, maps = (
-        {"weights": pretrained.digest(dict(zip((weight.path for weight in model.weights), model.get_weights())))},
-        {},
-    )
+    arrays = dict(zip((weight.path for weight in model.weights), model.get_weights()))
+    findings: dict[str, Any] = {"weights": pretrained.digest(arrays)}
+    maps: dict[str, np.ndarray] = {}
     scored = findings["views"] = {}
     for name, view in views(model).items():
         predicted = {
@@ -238,8 +238,15 @@ def examine(model, stack, frames) -> dict:
     return _rounded(findings)
 
 
-def read() -> dict:
-    """The findings on the small network, as `examine` returned them."""
+def read() -> dict[str, Any]:
+    """The findings on the small network, as `examine` returned them.
+
+    Examples
+    --------
+    >>> findings = read()
+    >>> findings["phase"]["strides"], list(findings["views"])[:2]
+    ([192, 196], ['one view', 'four flips'])
+    """
     return json.loads(FINDINGS.read_text(encoding="utf-8"))
 
 

@@ -207,8 +207,16 @@ EXPERIMENTS = {
 }
 
 
-def runs_of(name):
-    """The (run, seed) pairs behind the name of an experiment, of a run, or "all"."""
+def runs_of(name: str) -> list[tuple[str, int]]:
+    """The (run, seed) pairs behind the name of an experiment, of a run, or "all".
+
+    Examples
+    --------
+    >>> runs_of("weight-map")[:4]
+    [('weight-map/0', 0), ('weight-map/0', 1), ('weight-map/0', 2), ('weight-map/1', 0)]
+    >>> set(runs_of("skips")) & set(runs_of("dropout")) == set(runs_of("baseline"))  # shared, so made once
+    True
+    """
     if name == "all":
         return list(dict.fromkeys(pair for experiment in EXPERIMENTS for pair in runs_of(experiment)))
     if name in EXPERIMENTS:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any, Literal
 
 from .._shared.files import whole
 from ..metrics import best_level
@@ -12,12 +13,18 @@ FOLDER = Path(__file__).parent / "recorded"
 TIMES = "seconds"  # the one entry that differs between two runs of one seed on one machine
 
 
-def path_of(name, seed, folder=None):
-    """Where the record of a run lies, `<name>/<seed>.json`, whether or not it has been written."""
+def path_of(name: str, seed: int, folder: str | Path | None = None) -> Path:
+    """Where the record of a run lies, `<name>/<seed>.json`, whether or not it has been written.
+
+    Examples
+    --------
+    >>> path_of("few-images/4", 1, folder="mine").as_posix()
+    'mine/few-images/4/1.json'
+    """
     return Path(folder or FOLDER) / name / f"{seed}.json"
 
 
-def read(name, seed=0, folder=None):
+def read(name: str, seed: int = 0, folder: str | Path | None = None) -> dict[str, Any]:
     """The record of a run as a dict.
 
     Raises
@@ -26,6 +33,12 @@ def read(name, seed=0, folder=None):
         The run has no record: names the command that makes it.
     ValueError
         The file is not JSON, or not a record.
+
+    Examples
+    --------
+    >>> record = read("baseline", seed=2)
+    >>> record["seed"], record["steps"], record["ended"]
+    (2, 600, 'steps')
     """
     path = path_of(name, seed, folder)
     if not path.is_file():
@@ -41,7 +54,7 @@ def read(name, seed=0, folder=None):
         raise ValueError(f"record {path}: is damaged ({error}); delete it and run it again") from error
 
 
-def write(record, folder=None):
+def write(record: dict[str, Any], folder: str | Path | None = None) -> Path:
     """Write a record as a whole or not at all. Returns its path."""
     path = path_of(record["name"], record["seed"], folder)
     with whole(path) as file:
@@ -49,7 +62,7 @@ def write(record, folder=None):
     return path
 
 
-def score(record, name, threshold="chosen"):
+def score(record: dict[str, Any], name: str, threshold: Literal["chosen", "best"] = "chosen") -> float:
     """One score of a record over its held-out slices together.
 
     Parameters
@@ -64,6 +77,14 @@ def score(record, name, threshold="chosen"):
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> on_training = {"all": {"v_rand_thinned": [0.8, 0.9]}}  # at two thresholds: the second one is chosen
+    >>> held_out = {"all": {"v_rand_thinned": [0.7, 0.6], "pixel_error": [0.1, 0.2]}}
+    >>> record = {"chosen_on": on_training, "held_out": held_out}
+    >>> score(record, "pixel_error"), score(record, "pixel_error", "best")
+    (0.2, 0.1)
     """
     if threshold not in ("chosen", "best"):
         raise ValueError(f"threshold {threshold!r}: must be 'chosen' or 'best'")
@@ -77,8 +98,16 @@ def score(record, name, threshold="chosen"):
     return record["held_out"]["all"][name][level]
 
 
-def scores(experiment, name, threshold="chosen", folder=None):
-    """A score of all runs of an experiment: label of the arm to a list, one value a seed."""
+def scores(
+    experiment: str, name: str, threshold: Literal["chosen", "best"] = "chosen", folder: str | Path | None = None
+) -> dict[str, list[float]]:
+    """A score of all runs of an experiment: label of the arm to a list, one value a seed.
+
+    Examples
+    --------
+    >>> {label: len(values) for label, values in scores("skips", "v_rand_thinned").items()}
+    {'with skips': 3, 'without': 3}
+    """
     known = recipes.EXPERIMENTS
     if experiment not in known:
         raise ValueError(f"experiment {experiment!r}: is not known; choose one of {', '.join(known)}")
@@ -88,13 +117,28 @@ def scores(experiment, name, threshold="chosen", folder=None):
     }
 
 
-def configuration(run):
-    """The recipe of a run in the form that its record keeps."""
+def configuration(run: str) -> dict[str, Any]:
+    """The recipe of a run in the form that its record keeps.
+
+    Examples
+    --------
+    >>> kept = configuration("paper")
+    >>> kept["filters"], kept["depth"], kept["validation"]  # JSON has lists where the recipe has tuples
+    (64, 4, [0, 29])
+    """
     return json.loads(json.dumps(dataclasses.asdict(recipes.RUNS[run])))
 
 
-def faults(folder=None):
-    """What is wrong with the records, one sentence each: missing, unknown, damaged, or not of today's recipes."""
+def faults(folder: str | Path | None = None) -> list[str]:
+    """What is wrong with the records, one sentence each: missing, unknown, damaged, or not of today's recipes.
+
+    Examples
+    --------
+    >>> faults()  # of the records that come with the package
+    []
+    >>> faults("no such folder")[0]
+    'paper/0.json: is missing'
+    """
     folder = Path(folder or FOLDER)
     expected = {path_of(run, seed, folder): (run, seed) for run, seed in recipes.runs_of("all")}
     found = set(folder.rglob("*.json"))

@@ -11,14 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import geometry, pretrained, training
 from .._shared.checks import as_positive, as_size
 from ..model import build_unet
+
+if TYPE_CHECKING:
+    from .._tensorflow import keras
 
 COMMAND = (sys.executable, "-m", "unet_tutorial.experiments.timing")
 WARM_UP = 3  # steps that are not timed: TensorFlow makes its graph in the first one
@@ -44,7 +50,16 @@ class Measurement:
         return None if None in self.cores else len(set(self.cores)) < len(self.cores)
 
 
-def local_workers(count, steps=10, filters=8, depth=3, tile=140, batch_size=1, exchange=True, limit=300.0):
+def local_workers(
+    count: int,
+    steps: int = 10,
+    filters: int = 8,
+    depth: int = 3,
+    tile: int = 140,
+    batch_size: int = 1,
+    exchange: bool = True,
+    limit: float = 300.0,
+) -> Measurement:
     """Train a U-Net on noise by processes that are pinned to one core each, without GPUs, and time their steps.
 
     Worker i takes core i of those allowed to this process; where they are fewer, it begins again with the first.
@@ -75,6 +90,12 @@ def local_workers(count, steps=10, filters=8, depth=3, tile=140, batch_size=1, e
         A worker died; holds its last lines. In every case, no worker is left running.
     TimeoutError
         The limit has passed.
+
+    Examples
+    --------
+    >>> measured = local_workers(2, steps=5)  # doctest: +SKIP
+    >>> len(measured.seconds), len(set(measured.digests))  # both end with the same weights  # doctest: +SKIP
+    (2, 1)
     """
     job = {
         name: as_size(value, name)
@@ -177,8 +198,19 @@ def work(steps, filters, depth, tile, batch_size):
     )
 
 
-def noise(model, batch_size):
-    """Endless batches of random images and labels, the same in every process; the weights are one."""
+def noise(
+    model: "keras.Model", batch_size: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]]:
+    """Endless batches of random images and labels, the same in every process; the weights are one.
+
+    Examples
+    --------
+    >>> from unet_tutorial.model import build_unet
+    >>> model = build_unet((20, 20, 1), base_filters=2, depth=1)
+    >>> first, second = (next(noise(model, batch_size=3)) for _ in range(2))  # as in two processes
+    >>> [array.shape for array in first], bool((first[0] == second[0]).all())
+    ([(3, 20, 20, 1), (3, 4, 4), (3, 4, 4)], True)
+    """
     rng = np.random.default_rng(0)
     while True:
         images = rng.random((batch_size, *model.input_shape[1:]), np.float32)

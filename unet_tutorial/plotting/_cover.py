@@ -1,8 +1,12 @@
 """The card of the book."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch
+from numpy.typing import ArrayLike
 
 from .._shared.checks import as_label, same_shape
 from ._layout import FONT, text_width
@@ -10,8 +14,18 @@ from ._paint import as_picture, paint_cells
 from ._style import COLOURS, save_figure
 from ._unet import draw_unet
 
+if TYPE_CHECKING:
+    from ..model import keras
 
-def cover(image, segmentation, model, title="U-Net", subtitle="", path=None):
+
+def cover(
+    image: ArrayLike,
+    segmentation: ArrayLike,
+    model: "keras.Model",
+    title: str = "U-Net",
+    subtitle: str = "",
+    path: str | Path | None = None,
+) -> plt.Figure:
     """Draw the card of the book: an image flows into the U of a live model, its segmentation flows out.
 
     Parameters
@@ -34,8 +48,19 @@ def cover(image, segmentation, model, title="U-Net", subtitle="", path=None):
     ------
     ValueError
         The shapes differ, or an argument breaks its rule.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from unet_tutorial.model import build_unet
+    >>> fig = cover(np.ones((90, 60)), np.ones((90, 60), int), build_unet(depth=1), subtitle="by running it")
+    >>> [text.get_text() for text in fig.texts], (fig.dpi * fig.get_size_inches()).tolist()
+    (['U-Net', 'by running it'], [1200.0, 630.0])
+    >>> plt.close(fig)
     """
     grey, segmentation = as_picture(image), np.asarray(segmentation)
+    painted: np.ndarray
     if np.issubdtype(segmentation.dtype, np.floating):
         painted = as_picture(segmentation, "segmentation")
     else:

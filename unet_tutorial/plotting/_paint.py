@@ -1,7 +1,10 @@
 """Colours painted over images, pixel by pixel: arrays in, arrays out, no figure."""
 
+from typing import cast
+
 import numpy as np
 from matplotlib.colors import hsv_to_rgb, to_rgb
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from .._shared.checks import as_cells, as_image, as_label, as_positive, as_size, same_shape, within_one
@@ -10,7 +13,7 @@ from ._style import COLOURS
 GOLDEN = 0.6180339887  # turns of the colour wheel from one id to the next: neighbouring ids get distant hues
 
 
-def as_picture(image, name="image"):
+def as_picture(image: ArrayLike, name: str = "image") -> NDArray[np.float32]:
     """Return an (H, W) float32 image with values in 0..1, or raise ValueError."""
     image = as_image(image, name)
     if image.shape[2:] == (1,):
@@ -18,7 +21,7 @@ def as_picture(image, name="image"):
     return within_one(as_image(image, name, grey=True), name)
 
 
-def paint_cells(cells):
+def paint_cells(cells: ArrayLike) -> NDArray[np.float32]:
     """Give each instance id its colour, the same in every figure.
 
     Parameters
@@ -30,6 +33,12 @@ def paint_cells(cells):
     -------
     (H, W, 3) float32 array
         RGB in 0..1. Cells have an outline of one pixel, half as bright; the background has the membrane's colour.
+
+    Examples
+    --------
+    >>> picture = paint_cells([[0, 1, 0, 2, 0, 1]])
+    >>> picture.shape, bool((picture[0, 1] == picture[0, 5]).all()), bool((picture[0, 1] == picture[0, 3]).any())
+    ((1, 6, 3), True, False)
     """
     cells = as_cells(cells)
     picture = _colours(cells)
@@ -38,7 +47,13 @@ def paint_cells(cells):
     return picture.astype(np.float32)
 
 
-def blend(image, label=None, cells=None, probability=None, strength=0.35):
+def blend(
+    image: ArrayLike,
+    label: ArrayLike | None = None,
+    cells: ArrayLike | None = None,
+    probability: ArrayLike | None = None,
+    strength: float = 0.35,
+) -> NDArray[np.float32]:
     """Paint a label, instance ids or probabilities over a grey image.
 
     Parameters
@@ -63,6 +78,12 @@ def blend(image, label=None, cells=None, probability=None, strength=0.35):
     ------
     ValueError
         None or more than one of the three is given, the shapes differ, or an argument breaks its rule.
+
+    Examples
+    --------
+    >>> tinted = blend([[0.5, 0.5, 0.5]], probability=[[0.0, 0.5, 1.0]], strength=1)
+    >>> (100 * tinted).round().astype(int).tolist()  # from grey to pale yellow
+    [[[50, 50, 50], [73, 66, 43], [97, 81, 35]]]
     """
     given = [
         name for name, mask in (("label", label), ("cells", cells), ("probability", probability)) if mask is not None
@@ -72,10 +93,12 @@ def blend(image, label=None, cells=None, probability=None, strength=0.35):
     if as_positive(strength, "strength") > 1:
         raise ValueError(f"strength {strength!r}: must be at most 1")
     grey = as_picture(image)
+    mask: np.ndarray
+    share: np.ndarray
     if probability is not None:
         mask = share = as_picture(probability, "probability")
     else:
-        mask = as_cells(cells) if label is None else as_label(label)
+        mask = as_cells(cast(ArrayLike, cells)) if label is None else as_label(label)
         share = mask > 0
     same_shape(grey, mask, ("image", given[0]))
     colours = _colours(mask) if cells is not None else np.broadcast_to(to_rgb(COLOURS["cell"]), (*mask.shape, 3))
@@ -87,7 +110,7 @@ def blend(image, label=None, cells=None, probability=None, strength=0.35):
     return picture.astype(np.float32)
 
 
-def mark_errors(split_mask, merge_mask, image, grow=2):
+def mark_errors(split_mask: ArrayLike, merge_mask: ArrayLike, image: ArrayLike, grow: int = 2) -> NDArray[np.float32]:
     """Mark where a segmentation splits cells and where it merges them, on the paled image.
 
     Parameters
@@ -108,6 +131,13 @@ def mark_errors(split_mask, merge_mask, image, grow=2):
     ------
     ValueError
         Shapes differ, or an argument breaks its rule.
+
+    Examples
+    --------
+    >>> from matplotlib.colors import to_hex
+    >>> split, merge = [[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 1]]
+    >>> [to_hex(pixel) for pixel in mark_errors(split, merge, [[0.0, 0.0, 0.0, 0.0, 0.0]], grow=1)[0]]
+    ['#2fb4e8', '#2fb4e8', '#808080', '#c2187a', '#c2187a']
     """
     grow = as_size(grow, "grow", minimum=0)
     picture = np.repeat(0.5 + 0.5 * as_picture(image)[..., None], 3, axis=2)
@@ -118,7 +148,7 @@ def mark_errors(split_mask, merge_mask, image, grow=2):
     return picture
 
 
-def outlines(cells):
+def outlines(cells: np.ndarray) -> NDArray[np.bool_]:
     """Pixels of cells with a 4-neighbour of another id. Returns an (H, W) bool array."""
     edge = np.zeros(cells.shape, bool)
     for axis in (0, 1):

@@ -1,17 +1,19 @@
 """The figures of the book. Functions that fill one Axes return it; those that fill several return (fig, axes)."""
 
 import math
+from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
 from .._shared.checks import as_image, as_label, as_positive, as_size, same_shape, within_one
 from ._paint import as_picture, blend, mark_errors, paint_cells
 from ._style import COLOURS, PANEL, WIDTH
 
 
-def show_image(image, ax=None, title=None):
+def show_image(image: ArrayLike, ax: plt.Axes | None = None, title: str | None = None) -> plt.Axes:
     """Show an image, as every `show_...` does: without ticks, and in a figure of its own unless `ax` is given.
 
     Parameters
@@ -29,29 +31,68 @@ def show_image(image, ax=None, title=None):
     ------
     ValueError
         `image` is not a finite float image of one or three channels, or leaves 0..1 (uint8 divided by 255 does not).
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = show_image([[0.0, 0.5], [0.5, 1.0]], title="two by two")
+    >>> ax.get_title(), ax.images[0].get_cmap().name, len(ax.get_xticks())
+    ('two by two', 'gray', 0)
+    >>> plt.close(ax.figure)
     """
     if np.shape(image)[2:] == (3,):
         return _show(within_one(as_image(image), "image"), ax, title)
     return _show(as_picture(image), ax, title, cmap="gray", vmin=0, vmax=1)
 
 
-def show_label(label, ax=None, title=None):
-    """Show an (H, W) label of 0 (membrane or background: black) and 1 (cell: white)."""
+def show_label(label: ArrayLike, ax: plt.Axes | None = None, title: str | None = None) -> plt.Axes:
+    """Show an (H, W) label of 0 (membrane or background: black) and 1 (cell: white).
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = show_label([[1, 1], [1, 1]])  # no membrane: white all over
+    >>> ax.images[0].get_clim()
+    (0.0, 1.0)
+    >>> plt.close(ax.figure)
+    """
     return _show(as_label(label), ax, title, cmap="gray", vmin=0, vmax=1)
 
 
-def show_cells(cells, ax=None, title=None):
-    """Show (H, W) instance ids, each in a colour of its own: see `paint_cells`."""
+def show_cells(cells: ArrayLike, ax: plt.Axes | None = None, title: str | None = None) -> plt.Axes:
+    """Show (H, W) instance ids, each in a colour of its own: see `paint_cells`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from scipy import ndimage
+    >>> cells, count = ndimage.label([[1, 0, 1], [1, 0, 1]])
+    >>> ax = show_cells(cells, title=f"{count} cells")
+    >>> ax.get_title(), ax.images[0].get_array().shape
+    ('2 cells', (2, 3, 3))
+    >>> plt.close(ax.figure)
+    """
     return _show(paint_cells(cells), ax, title)
 
 
-def show_probability(probability, ax=None, title=None):
-    """Show an (H, W) float map of probabilities in 0..1 with its colour bar."""
+def show_probability(probability: ArrayLike, ax: plt.Axes | None = None, title: str | None = None) -> plt.Axes:
+    """Show an (H, W) float map of probabilities in 0..1 with its colour bar.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = show_probability([[0.2, 0.4], [0.3, 0.4]])  # the bar goes from 0 to 1 all the same
+    >>> ax.images[0].colorbar.get_ticks().tolist()
+    [0.0, 0.5, 1.0]
+    >>> plt.close(ax.figure)
+    """
     ax = _show(as_picture(probability, "probability"), ax, title, cmap="cividis", vmin=0, vmax=1)
     return _with_bar(ax)
 
 
-def weights_map(weights, ax=None, title=None, top=None):
+def weights_map(
+    weights: ArrayLike, ax: plt.Axes | None = None, title: str | None = None, top: float | None = None
+) -> plt.Axes:
     """Show weights, for example the border weight map, as heat with their colour bar.
 
     Parameters
@@ -70,6 +111,14 @@ def weights_map(weights, ax=None, title=None, top=None):
     References
     ----------
     Ronneberger et al. 2015, section 3, equation 2.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = weights_map([[1.0, 2.0]], top=11)  # dark, as it would be beside a map that reaches 11
+    >>> ax.images[0].get_clim()
+    (0.0, 11.0)
+    >>> plt.close(ax.figure)
     """
     weights = as_image(weights, "weights", grey=True)
     if weights.min() < 0:
@@ -78,13 +127,47 @@ def weights_map(weights, ax=None, title=None, top=None):
     return _with_bar(_show(weights, ax, title, cmap="inferno", vmin=0, vmax=top))
 
 
-def overlay(image, label=None, cells=None, probability=None, ax=None, title=None, strength=0.35):
-    """Show a label, instance ids or probabilities over a grey image: see `blend`."""
+def overlay(
+    image: ArrayLike,
+    label: ArrayLike | None = None,
+    cells: ArrayLike | None = None,
+    probability: ArrayLike | None = None,
+    ax: plt.Axes | None = None,
+    title: str | None = None,
+    strength: float = 0.35,
+) -> plt.Axes:
+    """Show a label, instance ids or probabilities over a grey image: see `blend`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> fig, axes = plt.subplots(1, 2)
+    >>> ax = overlay([[0.2, 0.8]], label=[[0, 1]], ax=axes[1], title="truth")
+    >>> ax is axes[1], ax.get_title(), len(axes[0].images)
+    (True, 'truth', 0)
+    >>> plt.close(fig)
+    """
     return _show(blend(image, label, cells, probability, strength), ax, title)
 
 
-def confusion_overlay(split_mask, merge_mask, image, ax=None, title=None, grow=2):
-    """Show splits and merges over the paled image, named below it with their pixels counted: see `mark_errors`."""
+def confusion_overlay(
+    split_mask: ArrayLike,
+    merge_mask: ArrayLike,
+    image: ArrayLike,
+    ax: plt.Axes | None = None,
+    title: str | None = None,
+    grow: int = 2,
+) -> plt.Axes:
+    """Show splits and merges over the paled image, named below it with their pixels counted: see `mark_errors`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = confusion_overlay([[1, 0], [1, 0]], [[0, 0], [0, 1]], image=[[0.5, 0.5], [0.5, 0.5]])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['split: 2 px', 'merge: 1 px']
+    >>> plt.close(ax.figure)
+    """
     ax = _show(mark_errors(split_mask, merge_mask, image, grow), ax, title)
     marks = [
         Patch(color=COLOURS[name], label=f"{name}: {np.count_nonzero(mask)} px")
@@ -94,7 +177,12 @@ def confusion_overlay(split_mask, merge_mask, image, ax=None, title=None, grow=2
     return ax
 
 
-def show_row(images, titles=None, kinds="image", columns=4):
+def show_row(
+    images: Iterable[ArrayLike],
+    titles: Iterable[str | None] | None = None,
+    kinds: str | Iterable[str] = "image",
+    columns: int = 4,
+) -> tuple[plt.Figure, list[plt.Axes]]:
     """Lay several pictures side by side, in rows of `columns`.
 
     Overlays are images too: `show_row([image, blend(image, cells=cells)])`.
@@ -119,6 +207,15 @@ def show_row(images, titles=None, kinds="image", columns=4):
     ------
     ValueError
         No picture; more or fewer titles or kinds than pictures; a kind that is none of the five; or as `show_image`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> image, label = [[0.1, 0.9]], [[0, 1]]
+    >>> fig, axes = show_row([image, label], ["image", "label"], kinds=["image", "label"])
+    >>> [ax.get_title() for ax in axes]
+    ['image', 'label']
+    >>> plt.close(fig)
     """
     images = list(images)
     titles = [None] * len(images) if titles is None else list(titles)
@@ -142,7 +239,9 @@ def show_row(images, titles=None, kinds="image", columns=4):
     return fig, axes
 
 
-def feature_maps(maps, count=16, columns=4, shared=False):
+def feature_maps(
+    maps: ArrayLike, count: int = 16, columns: int = 4, shared: bool = False
+) -> tuple[plt.Figure, list[plt.Axes]]:
     """Show the first channels of a feature map, dark for the smallest and bright for the largest value.
 
     Parameters
@@ -167,6 +266,17 @@ def feature_maps(maps, count=16, columns=4, shared=False):
     ------
     ValueError
         `maps` has another shape, holds NaN, or belongs to several images; or `count` or `columns` is below 1.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> maps = np.zeros((8, 8, 64))
+    >>> maps[..., 1] = 0.5
+    >>> fig, axes = feature_maps(maps, count=3)
+    >>> [ax.get_title() for ax in axes]
+    ['0: silent', '1', '2: silent']
+    >>> plt.close(fig)
     """
     maps = np.asarray(maps)
     maps = as_image(maps[0] if maps.ndim == 4 and len(maps) == 1 else maps, "maps")
@@ -187,7 +297,14 @@ def feature_maps(maps, count=16, columns=4, shared=False):
     return fig, axes
 
 
-def displacement_grid(field, ax=None, image=None, step=32, arrows=0, title=None):
+def displacement_grid(
+    field: ArrayLike,
+    ax: plt.Axes | None = None,
+    image: ArrayLike | None = None,
+    step: int = 32,
+    arrows: float = 0,
+    title: str | None = None,
+) -> plt.Axes:
     """Draw a displacement field as the warped grid: where the lines of a straight grid in the output are fetched from.
 
     Parameters
@@ -215,6 +332,16 @@ def displacement_grid(field, ax=None, image=None, step=32, arrows=0, title=None)
     References
     ----------
     Ronneberger et al. 2015, section 3.1.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> field = np.stack([np.zeros((5, 5)), np.ones((5, 5))])  # every pixel is fetched from its right neighbour
+    >>> ax = displacement_grid(field, step=2)
+    >>> len(ax.lines), ax.lines[0].get_xdata().tolist()  # three rows and three columns; the first row
+    (6, [1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> plt.close(ax.figure)
     """
     field = as_image(field, "field")
     if field.ndim != 3 or len(field) != 2:

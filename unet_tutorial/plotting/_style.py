@@ -1,8 +1,12 @@
 """One palette and one Matplotlib style for every figure of the book."""
 
+from pathlib import Path
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 
 # Colour-blind safe and graded in lightness: output, convolution, pooling, copy and up stay apart in grey.
 COLOURS = {
@@ -23,7 +27,7 @@ COLOURS = {
 WIDTH = 6.5  # inches: the width of a figure, so that 10 points are still read when it is 360 px wide
 PANEL = 3.6  # inches: the widest picture in it
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.figsize": (WIDTH, 3.6),
     "figure.dpi": 120,
     "figure.facecolor": COLOURS["paper"],
@@ -52,10 +56,18 @@ STYLE = {
 }
 
 
-def use_style():
+def use_style() -> None:
     """Give every figure drawn from now on the look of the book: sizes, colours, no top and right spine.
 
     The same call draws the same bytes: fonts come with Matplotlib, and the ids in SVG files are fixed.
+
+    Examples
+    --------
+    >>> import matplotlib as mpl
+    >>> with mpl.rc_context():  # for this block alone
+    ...     use_style()
+    ...     mpl.rcParams["axes.spines.top"], mpl.rcParams["lines.linewidth"]
+    (False, 2.0)
     """
     mpl.rcParams.update(STYLE)
 
@@ -65,6 +77,18 @@ def tint(colour, strength):
     return to_hex(strength * np.array(to_rgb(colour)) + 1 - strength)
 
 
-def save_figure(fig, path):
-    """Write a figure as PNG in its own size, without the metadata that change with Matplotlib's version."""
+def save_figure(fig: Figure, path: str | Path) -> None:
+    """Write a figure as PNG in its own size, without the metadata that change with Matplotlib's version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import matplotlib.pyplot as plt
+    >>> fig = plt.figure(figsize=(2, 1), dpi=100)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_figure(fig, f"{folder}/empty.png")
+    ...     plt.imread(f"{folder}/empty.png").shape[:2]
+    (100, 200)
+    >>> plt.close(fig)
+    """
     fig.savefig(path, format="png", dpi=fig.dpi, bbox_inches=None, metadata={"Software": None})

@@ -2,14 +2,14 @@
 
 import math
 from collections import Counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrow, Rectangle
 from matplotlib.patheffects import withStroke
 
 from ..model import keras
-from ._layout import BAND, EDGE, FONT, PAD, lay_out, trace
+from ._layout import BAND, EDGE, FONT, PAD, Arrow, Box, lay_out, trace
 from ._style import COLOURS, WIDTH, tint
 
 LINE = 0.2  # height of a line of text, in inches of the drawing
@@ -23,15 +23,15 @@ class Drawing(NamedTuple):
 
     fig: plt.Figure
     ax: plt.Axes
-    boxes: list
-    arrows: list
-    key: list
+    boxes: list[Box]
+    arrows: list[Arrow]
+    key: list[str]
 
     def __repr__(self):
         return f"<Drawing of {len(self.boxes)} maps and {len(self.arrows)} operations>"
 
 
-def draw_unet(model, ax=None, numbers=True, key=True):
+def draw_unet(model: keras.Model, ax: plt.Axes | None = None, numbers: bool = True, key: bool = True) -> Drawing:
     """Draw the U of any model that `build_unet` makes.
 
     The maps are seen edge on: as wide as their side, to scale, and the thicker the more channels they have. The
@@ -62,6 +62,15 @@ def draw_unet(model, ax=None, numbers=True, key=True):
     References
     ----------
     Ronneberger et al. 2015, section 2 and figure 1.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from unet_tutorial.model import build_unet
+    >>> drawing = draw_unet(build_unet((20, 20, 1), base_filters=2, depth=1))
+    >>> [box.text for box in drawing.boxes][:4], drawing.key[2]
+    (['20² × 1', '18² × 2', '16² × 2', '8² × 2'], '2×2 up-convolution (1)')
+    >>> plt.close(drawing.fig)
     """
     if not isinstance(model, keras.Model):
         raise ValueError(f"model of type {type(model).__name__}: must be a Keras model that build_unet makes")
@@ -84,7 +93,7 @@ def draw_unet(model, ax=None, numbers=True, key=True):
     if numbers:
         _print_numbers(pen, boxes, arrows)
     _paint_key(pen, entries, notes, width, height)
-    return Drawing(ax.figure, ax, boxes, arrows, [text for _, text in entries] + notes)
+    return Drawing(cast(plt.Figure, ax.figure), ax, boxes, arrows, [text for _, text in entries] + notes)
 
 
 class _Pen:

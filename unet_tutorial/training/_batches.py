@@ -2,9 +2,12 @@
 
 import itertools
 from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import geometry
 from .._shared.checks import as_size
@@ -59,9 +62,28 @@ class TileBatches(keras.utils.PyDataset):
     UserWarning
         Of each map of `cells` that is probably a mask and not a map of ids: a uint8 map with 255 and grey edges; or one
         id alone on several pieces, where `weigh` gives other weights once each piece has an id of its own.
+
+    Examples
+    --------
+    >>> from unet_tutorial.model import build_unet
+    >>> model = build_unet((None, None, 1), base_filters=2, depth=1)
+    >>> batches = TileBatches(np.zeros((5, 64, 64)), np.ones((5, 64, 64), int), model, batch_size=3, tile=36)
+    >>> [array.shape for array in batches[0]]  # images, labels, weights
+    [(3, 36, 36, 1), (3, 20, 20), (3, 20, 20)]
     """
 
-    def __init__(self, images, cells, model, batch_size=1, tile=None, seed=0, augment=None, weigh=None, workers=0):
+    def __init__(
+        self,
+        images: ArrayLike | Sequence[ArrayLike],
+        cells: ArrayLike | Sequence[ArrayLike],
+        model: keras.Model,
+        batch_size: int = 1,
+        tile: int | None = None,
+        seed: int = 0,
+        augment: Mapping[str, Any] | None = None,
+        weigh: Callable[[np.ndarray], ArrayLike] | None = None,
+        workers: int = 0,
+    ) -> None:
         super().__init__(workers=as_size(workers, "workers", minimum=0))
         if len({*model.input_shape[1:3], tile} - {None}) != 1:
             raise ValueError(
@@ -80,18 +102,18 @@ class TileBatches(keras.utils.PyDataset):
         self.tiles = Tiles(images, cells, tile, out, seed, augment, weigh)
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> None:
         """None: there is no last batch, so `fit` needs `steps_per_epoch`."""
         return None
 
-    def __getitem__(self, number):
+    def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
         first = as_size(number, "number of a batch", minimum=0) * self.batch_size
         drawn = [self.tiles.draw(first + step) for step in range(self.batch_size)]
         images, labels, weights = (np.stack(parts) for parts in zip(*drawn))
         return images[..., None], labels, weights
 
 
-def drawn(batches, first):
+def drawn(batches: Iterable, first: int) -> Generator:
     """Batches from number `first` on, drawn ahead by the threads of a data set that has any.
 
     What has no numbers is taken as it comes.

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +19,12 @@ class History:
     `seconds` is the time that steps and watching took, all sittings together, without what a killed one lost.
     """
 
-    losses: list = dataclasses.field(default_factory=list)
-    watched: list = dataclasses.field(default_factory=list)
+    losses: list[float] = dataclasses.field(default_factory=list)
+    watched: list[tuple[int, Any]] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         return len(self.losses)
 
 
@@ -56,7 +57,7 @@ def save(path, model, optimizer, history, identity, rate):
 def load(path, model, optimizer, identity):
     variables = _state(model, optimizer)
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = dict(saved)
         story = json.loads(str(arrays.pop("story")))
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

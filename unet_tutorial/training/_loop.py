@@ -3,14 +3,16 @@
 import contextlib
 import os
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import losses
 from .._shared.checks import as_size
 from .._shared.progress import tqdm
-from .._tensorflow import tf
+from .._tensorflow import keras, tf
 from ._batches import drawn
 from ._checkpoints import History, first_rate, load, save
 from ._optimizers import paper_optimizer
@@ -18,20 +20,20 @@ from ._strategies import agree, compiled, is_chief, replicas, share
 
 
 def train(
-    model,
-    batches,
-    steps,
-    optimizer=None,
-    loss=None,
-    checkpoint=None,
-    every=60.0,
-    watch=None,
-    watch_every=100,
-    stop=None,
-    strategy=None,
-    identity=None,
-    progress=True,
-):
+    model: keras.Model,
+    batches: Iterator[Sequence[np.ndarray]],
+    steps: int,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    loss: Callable[..., tf.Tensor] | None = None,
+    checkpoint: str | Path | None = None,
+    every: float = 60.0,
+    watch: Callable[[keras.Model, int], Any] | None = None,
+    watch_every: int = 100,
+    stop: Callable[[History], bool | None] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    identity: Any = None,
+    progress: bool = True,
+) -> History:
     """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
 
     Parameters
@@ -82,6 +84,17 @@ def train(
         another learning rate; or the machines of a strategy found different checkpoints.
     FloatingPointError
         The loss is no longer finite: names the step, and the batch if that is to blame. The weights in memory are lost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unet_tutorial.model import build_unet
+    >>> from unet_tutorial.training import TileBatches
+    >>> model = build_unet((20, 20, 1), base_filters=2, depth=1)
+    >>> batches = TileBatches(np.zeros((1, 32, 32)), np.ones((1, 32, 32), int), model)
+    >>> history = train(model, batches, steps=4, watch=lambda model, step: 10 * step, watch_every=2, progress=False)
+    >>> history.steps, history.watched
+    (4, [(2, 20), (4, 40)])
     """
     steps = as_size(steps, "steps", minimum=0)
     optimizer = optimizer or paper_optimizer()

@@ -2,13 +2,17 @@
 
 import json
 import os
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
 
 from .._tensorflow import tf
 
 STRATEGIES = ("mirrored", "multiworker")
 
 
-def make_strategy(name):
+def make_strategy(name: Literal["mirrored", "multiworker"] | None) -> tf.distribute.Strategy | None:
     """A `tf.distribute` strategy. Call this before anything else that uses TensorFlow.
 
     Parameters
@@ -24,6 +28,14 @@ def make_strategy(name):
     ------
     ValueError
         An unknown name; or "multiworker" without a TF_CONFIG that lists workers.
+
+    Examples
+    --------
+    >>> strategy = make_strategy("mirrored")  # doctest: +SKIP
+    >>> with strategy.scope():  # doctest: +SKIP
+    ...     model = build_unet()  # then train(model, batches, steps, strategy=strategy)
+    >>> make_strategy(None) is None  # so one script does both
+    True
     """
     if name is None:
         return None
@@ -47,19 +59,40 @@ def make_strategy(name):
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def replicas(strategy):
-    """In how many parts a batch is trained on at once."""
+def replicas(strategy: tf.distribute.Strategy | None) -> int:
+    """In how many parts a batch is trained on at once.
+
+    Examples
+    --------
+    >>> 4 * replicas(None)  # size of a batch in which each replica gets 4 tiles
+    4
+    """
     return strategy.num_replicas_in_sync if strategy else 1
 
 
-def is_chief(strategy):
-    """Whether this process writes what only one may write: the first worker, or the only one."""
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Whether this process writes what only one may write: the first worker, or the only one.
+
+    Examples
+    --------
+    >>> if is_chief(None):  # without a strategy there is no other
+    ...     print("the weights are saved here")
+    the weights are saved here
+    """
     cluster = getattr(strategy, "cluster_resolver", None)
     return cluster is None or not cluster.task_id
 
 
-def share(strategy, arrays):
-    """Cut the first axis of arrays into one part for each replica; the same arrays must be given on every machine."""
+def share(strategy: tf.distribute.Strategy | None, arrays: Sequence[np.ndarray]) -> list[Any]:
+    """Cut the first axis of arrays into one part for each replica; the same arrays must be given on every machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images, labels = share(None, [np.zeros((3, 20, 20, 1)), np.ones((3, 4, 4))])  # one replica takes it all
+    >>> images.shape.as_list(), labels.shape.as_list()
+    ([3, 20, 20, 1], [3, 4, 4])
+    """
     if strategy is None:
         return [tf.constant(array) for array in arrays]
     count = replicas(strategy)
@@ -83,8 +116,16 @@ def agree(strategy, number):
     return float(total) == number * replicas(strategy)
 
 
-def compiled(strategy, update):
-    """Make one graph of an update that returns a scalar; with a strategy, the sum over the replicas."""
+def compiled(strategy: tf.distribute.Strategy | None, update: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """Make one graph of an update that returns a scalar; with a strategy, the sum over the replicas.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> step = compiled(None, lambda values, weights: tf.reduce_sum(values * weights))
+    >>> float(step(tf.constant([1.0, 2.0]), tf.constant([3.0, 4.0])))
+    11.0
+    """
 
     def whole(*parts):
         if strategy is None:
