@@ -109,8 +109,8 @@ t.recipes.EXPERIMENTS = {{name: t.recipes.Experiment("?", "-", {{name: name}}, (
 stack = t.synthetic_stack()
 t.datasets.load_isbi2012 = lambda: stack
 t.runs.CHECKPOINT_SECONDS = 0
-make = t.training.TileBatches.__next__
-t.training.TileBatches.__next__ = lambda self: (t.time.sleep(0.05), make(self))[1]  # so that there is time to kill it
+make = t.training.TileBatches.__getitem__
+t.training.TileBatches.__getitem__ = lambda self, k: (t.time.sleep(0.05), make(self, k))[1]  # so that it can be killed
 t.main({arguments!r})
 """
 
@@ -152,8 +152,8 @@ def kill(*processes):
 
 def count_batches(monkeypatch):
     """A list that grows by one with each batch that is made."""
-    drawn, make = [], training.TileBatches.__next__
-    monkeypatch.setattr(training.TileBatches, "__next__", lambda self: (drawn.append(1), make(self))[1])
+    drawn, make = [], training.TileBatches.__getitem__
+    monkeypatch.setattr(training.TileBatches, "__getitem__", lambda self, k: (drawn.append(1), make(self, k))[1])
     return drawn
 
 
@@ -365,6 +365,15 @@ def test_a_diverging_run_does_not_keep_the_others_from_running(tmp_path, capsys,
     assert command(tmp_path, "run", "both", "--seed", "0") == 1
     out = capsys.readouterr().out
     assert "diverged" in out and "watched, seed 0\n    30 steps, ended by steps" in out
+
+
+def test_a_record_of_the_old_draw_can_be_read_and_scored_but_not_repeated(tmp_path, whole):
+    assert whole("tiny")["draw"] == records.DRAW
+    record = {key: value for key, value in whole("tiny").items() if key != "draw"}  # as version 0.1 wrote it
+    records.write(record, tmp_path)
+    assert records.read("tiny", 0, tmp_path) == record
+    with pytest.raises(ValueError, match="tiny, seed 0: was recorded by version .* drew tiles and first weights in"):
+        runs.rerun("tiny", 0, tmp_path)
 
 
 def test_a_seed_of_no_experiment_needs_a_folder_of_its_own(tmp_path, capsys):

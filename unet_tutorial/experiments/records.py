@@ -10,6 +10,7 @@ from ..metrics import best_level
 from . import recipes
 
 FOLDER = Path(__file__).parent / "recorded"
+DRAW = 2  # 1: tiles from one generator, first weights by Keras; 2: tiles by number, first weights by NumPy
 TIMES = "seconds"  # the one entry that differs between two runs of one seed on one machine
 
 

@@ -144,6 +144,7 @@ def run(
         record = {
             "name": name,
             "seed": seed,
+            "draw": records.DRAW,
             "configuration": records.configuration(name),
             "ended": ended,
             "steps": history.steps,
@@ -192,6 +193,11 @@ def score(recipe, model, split, part, progress=False):
 def rerun(name: str, seed: int = 0, folder: str | Path | None = None) -> tuple[list[float], list[float]]:
     """Repeat the first steps of a recorded run. Returns the recorded losses and today's.
 
+    Raises
+    ------
+    ValueError
+        The record was made by an earlier version, which drew tiles and first weights in another way.
+
     Examples
     --------
     >>> recorded, today = rerun("baseline")  # doctest: +SKIP
@@ -199,6 +205,11 @@ def rerun(name: str, seed: int = 0, folder: str | Path | None = None) -> tuple[l
     True
     """
     record = records.read(name, seed, folder)
+    if record.get("draw", 1) != records.DRAW:
+        raise ValueError(
+            f"{name}, seed {seed}: was recorded by version {record['versions']['unet_tutorial']}, which drew tiles and "
+            "first weights in another way; its steps can be repeated with that version only"
+        )
     recipe = recipes.RUNS[name]
     split = split_data(recipe, seed)
     model, batches, optimizer, loss = build(recipe, seed, split, record["precision"])
