@@ -28,6 +28,7 @@ from unet_tutorial.experiments.__main__ import main
 from unet_tutorial.rounding import assert_agree, longest_sum, rounding_bound
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.filterwarnings("ignore:prediction.*agrees with the truth")  # after thirty steps, by chance
 TINY = recipes.Recipe(filters=2, depth=1, tile=44, steps=30, drop_out=0.5, precision="float32")
 STEPS_WITH_VALIDATION = dataclasses.replace(TINY, validation=(0, 29), watch=5)
 SHARED = dataclasses.replace(TINY, drop_out=0.0)  # each worker would drop other features
