@@ -315,7 +315,7 @@ def test_needs_no_tensorflow():
 def test_everything_of_the_subject_is_found_here():
     for name in metrics.__all__:
         assert hasattr(metrics, name)
-    for name in ("warping_errors", "contingency", "merged_cells", "seg_score", "segments", "thin_borders", "warp"):
+    for name in ("warping_errors", "contingency", "merged_cells", "seg_score", "segments", "thin_borders", "warp_label"):
         assert name in metrics.__all__
 
 
