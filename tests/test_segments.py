@@ -1,7 +1,10 @@
 """Laws of thresholding, connected components and border thinning."""
 
+from collections import deque
+
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage.segmentation import watershed
 
@@ -12,6 +15,7 @@ from unet_tutorial.metrics._segments import (
     as_stacks,
     as_threshold,
     as_thresholds,
+    flood,
     segments,
     thin_borders,
 )
@@ -160,6 +164,73 @@ def test_thin_borders_grow_all_segments_at_one_speed():
                     border[y, x] = len(near) > 1
                     grown[y, x] = near.pop() if len(near) == 1 else 0
         np.testing.assert_array_equal(thin_borders(ids), grown[1:-1, 1:-1])
+
+
+def flooded(ids):
+    """The definition of the flood, pixel by pixel: one queue, first come, first served."""
+    grown, dry = np.pad(ids, 1).tolist(), np.pad(ids == 0, 1)
+    queue = deque(tuple(p) for p in np.argwhere(dry) if any(grown[p[0] + dy][p[1] + dx] for dy, dx in CROSS))
+    while queue:
+        y, x = queue.popleft()
+        if dry[y, x]:
+            dry[y, x] = False
+            reaching = {grown[y + dy][x + dx] for dy, dx in CROSS} - {0}
+            if len(reaching) == 1:
+                grown[y][x] = reaching.pop()
+                queue.extend((y + dy, x + dx) for dy, dx in CROSS if dry[y + dy, x + dx])
+    return np.array(grown, ids.dtype)[1:-1, 1:-1]
+
+
+def scattered(rng, shape):
+    """Single pixels with ids in any order, some of which touch."""
+    return np.where(rng.random(shape) < rng.choice([0.01, 0.05, 0.3]), rng.integers(1, 9, shape), 0).astype(np.uint8)
+
+
+def grid(rng, shape):
+    """Pixels at equal steps: many ties."""
+    ids = np.zeros(shape, np.int64)
+    part = ids[:: rng.integers(1, 5), :: rng.integers(1, 5)]
+    part[:] = 1 + rng.permutation(part.size).reshape(part.shape)
+    return ids
+
+
+def smooth(rng, shape):
+    """Segments of a map that is smooth, with wide gaps."""
+    return ndimage.label(ndimage.gaussian_filter(rng.normal(size=shape), 2) > 0.05)[0]
+
+
+def noise(rng, shape):
+    """Segments of noise: ragged, from nearly none to nearly one."""
+    return ndimage.label(rng.random(shape) < rng.choice([0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 1.0]))[0]
+
+
+def cells(rng, shape):
+    """Wide cells of a predicted tissue."""
+    return segments(wavy_cells(rng, 48, 12, 3.0)[1][: shape[0], : shape[1]])
+
+
+@pytest.mark.parametrize("kind", [scattered, grid, smooth, noise, cells])
+def test_the_flood_by_levels_is_the_flood_by_a_queue(kind):
+    rng = np.random.default_rng(4)
+    borders = 0
+    for _ in range(70):
+        ids = kind(rng, tuple(rng.integers(1, 40, 2)))
+        grown, expected = flood(ids), flooded(ids)
+        np.testing.assert_array_equal(grown, expected)
+        assert grown.dtype == ids.dtype
+        borders += np.count_nonzero(expected == 0)
+    assert borders > 1000
+
+
+@pytest.mark.parametrize("kind", [smooth, noise, cells])
+def test_flooded_segments_are_the_components_of_what_they_cover(kind):
+    """So a thinned map need not be numbered again: ids that lie side by side were so before the flood."""
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        grown = thin_borders(kind(rng, tuple(rng.integers(2, 40, 2))))
+        again = segments(grown > 0)
+        pairs = np.unique(np.stack([grown.ravel(), again.ravel()]), axis=1)
+        assert len(set(pairs[0])) == len(set(pairs[1])) == pairs.shape[1]
 
 
 def test_thinned_scores_agree_with_the_watershed_of_scikit_image():

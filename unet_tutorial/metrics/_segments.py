@@ -1,7 +1,5 @@
 """From a probability map to segments: threshold, connected components, and borders one pixel thin."""
 
-from collections import deque
-
 import numpy as np
 from scipy import ndimage
 
@@ -77,26 +75,44 @@ def thin_borders(segmentation):
     segmentation = as_cells(segmentation, "segmentation")
     if segmentation.max() <= 1:
         segmentation = ndimage.label(segmentation)[0]
-    return _flood(segmentation)
+    return flood(segmentation)
 
 
-def _flood(segmentation):
-    width = segmentation.shape[1] + 2
-    ids = np.pad(segmentation, 1)
-    dry = np.pad(segmentation == 0, 1)
-    queue = deque(np.flatnonzero(ndimage.binary_dilation(ids) & dry).tolist())
-    ids, dry = ids.ravel().tolist(), bytearray(dry)
-    while queue:
-        pixel = queue.popleft()
-        if not dry[pixel]:
-            continue
-        dry[pixel] = False
-        around = pixel - width, pixel - 1, pixel + 1, pixel + width
-        reaching = {ids[neighbour] for neighbour in around} - {0}
-        if len(reaching) == 1:
-            ids[pixel] = reaching.pop()
-            queue.extend(neighbour for neighbour in around if dry[neighbour])
-    return np.array(ids, segmentation.dtype).reshape(-1, width)[1:-1, 1:-1]
+def flood(ids):
+    """Grow the ids of a map over its zeros, first come, first served, from a queue that begins in raster order.
+
+    One step of all segments at a time, so each level holds the pixels that one step reaches, in the order of the queue:
+    a pixel queues its neighbours above, left, right and below. A pixel of a level takes the id that is next to it, or
+    becomes border if there are two. Inside a level only neighbours that would take different ids influence each other,
+    the earlier the later: these few take their turns in a loop, all others at once.
+    """
+    width = ids.shape[1] + 2
+    steps = np.array([[-width], [-1], [1], [width]])
+    dry = np.pad(ids == 0, 1).ravel()
+    grown = np.pad(ids, 1).ravel()
+    level = np.flatnonzero(dry)
+    level = level[grown[level + steps].any(axis=0)]
+    while level.size:
+        dry[level] = False
+        around = grown[level + steps]
+        own = around.max(axis=0)
+        one = ((around == 0) | (around == own)).all(axis=0)
+        level, own = level[one], own[one]
+        grown[level] = own
+        around = grown[level + steps]
+        torn = ((around != 0) & (around != own)).any(axis=0)
+        grown[level[torn]] = 0
+        taken = {}
+        of = taken.get
+        for pixel, mine in zip(level[torn].tolist(), own[torn].tolist()):
+            if of(pixel - width, mine) == of(pixel - 1, mine) == of(pixel + 1, mine) == of(pixel + width, mine) == mine:
+                taken[pixel] = mine
+        grown[list(taken)] = list(taken.values())
+        level = level[grown[level] > 0]
+        reached = (level + steps).T.ravel()
+        reached = reached[dry[reached]]
+        level = reached[np.sort(np.unique(reached, return_index=True)[1])]
+    return grown.reshape(-1, width)[1:-1, 1:-1]
 
 
 def as_probability(prediction, name="prediction"):
