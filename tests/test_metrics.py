@@ -15,8 +15,8 @@ from unet_tutorial import metrics
 from unet_tutorial.datasets import synthetic_em
 from unet_tutorial.metrics import (
     THRESHOLDS,
+    Comparison,
     Scores,
-    _scores,
     best_threshold,
     info_scores,
     iou,
@@ -269,7 +269,7 @@ def test_independent_segments_share_no_information():
     assert cells.max() == 4
     found = np.where(np.arange(7) < 3, 1, 2) * (truth > 0)
     rows = np.where(np.arange(7)[:, None] < 3, 1, 2) * (truth > 0)
-    scores = _scores._info(metrics.contingency(found, rows))
+    scores = Comparison.of_ids(found, rows).info
     assert 0 <= scores.f < rounding_bound(found.size, dtype=np.float64) and scores.split >= 0 and scores.merge >= 0
 
 
@@ -315,7 +315,15 @@ def test_needs_no_tensorflow():
 def test_everything_of_the_subject_is_found_here():
     for name in metrics.__all__:
         assert hasattr(metrics, name)
-    for name in ("warping_errors", "contingency", "merged_cells", "seg_score", "segments", "thin_borders", "warp_label"):
+    for name in (
+        "warping_errors",
+        "contingency",
+        "merged_cells",
+        "seg_score",
+        "segments",
+        "thin_borders",
+        "warp_label",
+    ):
         assert name in metrics.__all__
 
 

@@ -8,17 +8,9 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 from skimage.segmentation import watershed
 
-from unet_tutorial.metrics import v_info, v_rand
-from unet_tutorial.metrics._segments import (
-    THRESHOLDS,
-    as_probability,
-    as_stacks,
-    as_threshold,
-    as_thresholds,
-    flood,
-    segments,
-    thin_borders,
-)
+from unet_tutorial.metrics import THRESHOLDS, segments, thin_borders, v_info, v_rand
+from unet_tutorial.metrics._inputs import as_probability, as_stacks, as_threshold, as_thresholds
+from unet_tutorial.metrics._segments import flood
 
 CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
 

@@ -60,7 +60,7 @@ def test_every_score_of_a_slice_is_that_of_its_metric(tissue, scores):
 def test_all_slices_together_follow_the_challenges_rule(tissue, scores, score, metric, options):
     expected = [metric(*tissue, theta, **options) for theta in THETAS]
     assert scores["all"][score] == pytest.approx(expected, abs=DIGITS)
-    if score not in _sweep.GUIDES:
+    if not metrics.RULES[score].guide:
         best = _sweep.best_level(scores, score)
         assert THETAS[best] == metrics.best_threshold(metric, *tissue, THETAS, **options)[0]
 

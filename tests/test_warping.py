@@ -5,9 +5,9 @@ import pytest
 from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
-from unet_tutorial.metrics import warping_error
+from unet_tutorial.metrics import warp_label, warping_error, warping_errors
+from unet_tutorial.metrics._bending import NEIGHBOURS, is_simple
 from unet_tutorial.metrics._segments import thin_borders
-from unet_tutorial.metrics._warping import NEIGHBOURS, is_simple, warp_label, warping_errors
 
 EIGHT = np.ones((3, 3))
 

@@ -6,9 +6,11 @@ be a list of (H, W) slices that differ in size. A metric with a threshold warns 
 probably reversed.
 """
 
+from ._comparison import Comparison, compare
+from ._inputs import THRESHOLDS
 from ._matching import contingency, merged_cells, seg_score
+from ._rules import RULES, Rule, Scores
 from ._scores import (
-    Scores,
     best_threshold,
     info_scores,
     iou,
@@ -19,16 +21,20 @@ from ._scores import (
     v_rand,
     warping_error,
 )
-from ._segments import THRESHOLDS, segments, thin_borders
+from ._segments import segments, thin_borders
 from ._sweep import LEVELS, best_level, score_cells, score_tissue
 from ._warping import warp_label, warping_errors
 
 __all__ = [
     "LEVELS",
+    "RULES",
     "THRESHOLDS",
+    "Comparison",
+    "Rule",
     "Scores",
     "best_level",
     "best_threshold",
+    "compare",
     "contingency",
     "info_scores",
     "iou",

@@ -1,26 +1,10 @@
-"""How far a prediction is from the truth, by pixels and by pairs of pixels."""
+"""How far a prediction is from the truth, by pixels, by pairs of pixels and by topology; at the best threshold."""
 
-from typing import NamedTuple
+import inspect
 
-import numpy as np
-from scipy import ndimage
-from scipy.special import entr
-
-from .._shared.checks import trusted
-from ._matching import contingency
-from ._segments import THRESHOLDS, as_stacks, as_thresholds, segments, thin_borders, warn_if_reversed
-from ._warping import warping_errors
-
-
-class Scores(NamedTuple):
-    """Split score (low where true cells are split), merge score (low where they are merged), and `f`, the two in one.
-
-    All in 0..1, 1 is perfect.
-    """
-
-    split: float
-    merge: float
-    f: float
+from ._comparison import comparisons
+from ._inputs import THRESHOLDS, as_thresholds
+from ._rules import RULES, mean
 
 
 def pixel_error(prediction, truth, threshold=0.5):
@@ -56,7 +40,7 @@ def pixel_error(prediction, truth, threshold=0.5):
     ----------
     Ronneberger et al. 2015, table 1.
     """
-    return min(1 - _ratio(2 * both, found + true) for both, found, true in _pixels(prediction, truth, threshold))
+    return _best("pixel_error", prediction, truth, threshold)
 
 
 def iou(prediction, truth, threshold=0.5):
@@ -66,7 +50,7 @@ def iou(prediction, truth, threshold=0.5):
     counts.
     For the measure of the cell tracking challenge, cell by cell, see `seg_score`.
     """
-    return max(_ratio(both, found + true - both) for both, found, true in _pixels(prediction, truth, threshold))
+    return _best("iou", prediction, truth, threshold)
 
 
 def rand_error(prediction, truth, threshold=0.5, thin=False):
@@ -101,11 +85,7 @@ def rand_error(prediction, truth, threshold=0.5, thin=False):
     ----------
     Ronneberger et al. 2015, table 1; Arganda-Carreras et al. 2015.
     """
-    errors = []
-    for tables in _tables(prediction, truth, threshold, thin):
-        joint, found, true = np.sum([_pairs(table) for table in tables], axis=0)
-        errors.append(float(1 - 2 * joint / (found + true)))
-    return min(errors)
+    return _best("rand_error", prediction, truth, threshold, thin)
 
 
 def warping_error(prediction, truth, threshold=0.5, thin=False):
@@ -136,13 +116,7 @@ def warping_error(prediction, truth, threshold=0.5, thin=False):
     ----------
     Ronneberger et al. 2015, table 1; Jain et al. 2010.
     """
-    prediction, truth = _polarized(prediction, truth, threshold)
-    errors = []
-    for theta in as_thresholds(threshold):
-        with trusted():
-            masks = zip(*warping_errors(prediction, truth, theta, thin))
-        errors.append(float(np.mean(np.concatenate([np.logical_or(*pair).ravel() for pair in masks]))))
-    return min(errors)
+    return _best("warping_error", prediction, truth, threshold, thin)
 
 
 def v_rand(prediction, truth, threshold=0.5, thin=False):
@@ -170,7 +144,7 @@ def rand_scores(prediction, truth, threshold=0.5, thin=False):
     ----------
     Arganda-Carreras et al. 2015.
     """
-    return _best_scores(_rand, _tables(prediction, truth, threshold, thin))
+    return _best_scores("rand", prediction, truth, threshold, thin)
 
 
 def info_scores(prediction, truth, threshold=0.5, thin=False):
@@ -189,7 +163,7 @@ def info_scores(prediction, truth, threshold=0.5, thin=False):
     ----------
     Arganda-Carreras et al. 2015.
     """
-    return _best_scores(_info, _tables(prediction, truth, threshold, thin))
+    return _best_scores("info", prediction, truth, threshold, thin)
 
 
 def best_threshold(metric, prediction, truth, thresholds=None, **options):
@@ -210,80 +184,31 @@ def best_threshold(metric, prediction, truth, thresholds=None, **options):
     -------
     threshold, value : float
     """
-    if metric not in _BEST:
-        names = ", ".join(known.__name__ for known in _BEST)
+    if metric not in _METRICS:
+        names = ", ".join(known.__name__ for known in _METRICS)
         raise ValueError(f"metric {metric!r}: has no threshold to choose; must be one of {names}")
-    if thresholds is None:
-        thresholds = THRESHOLDS[:-1] if metric is warping_error else THRESHOLDS
+    inspect.signature(metric).bind(prediction, truth, **options)
+    name = metric.__name__
+    if thresholds is None:  # at 1 nothing is cell, and a score that needs a guide is best where nothing is
+        thresholds = THRESHOLDS[:-1] if RULES[name].guide else THRESHOLDS
     thresholds = as_thresholds(thresholds)
-    prediction, truth = _polarized(prediction, truth, thresholds)
-    with trusted():
-        values = [metric(prediction, truth, threshold=theta, **options) for theta in thresholds]
-    value = _BEST[metric](values)
+    values = _values(name, prediction, truth, thresholds, **options)
+    value = RULES[name].best(values)
     return thresholds[values.index(value)], value
 
 
-_BEST = {pixel_error: min, rand_error: min, warping_error: min, v_rand: max, v_info: max, iou: max}
+_METRICS = (pixel_error, rand_error, warping_error, v_rand, v_info, iou)
 
 
-def _pixels(prediction, truth, threshold):
-    """Yield for each threshold the numbers of pixels that are cell in both, in the prediction, in the truth."""
-    prediction, truth = _polarized(prediction, truth, threshold)
-    for theta in as_thresholds(threshold):
-        cells = [one > theta for one in prediction]
-        yield tuple(
-            sum(map(np.count_nonzero, masks))
-            for masks in ([cell & (label == 1) for cell, label in zip(cells, truth)], cells, truth)
-        )
+def _values(name, prediction, truth, thresholds, thin=False):
+    """A score at each threshold, over all slices together."""
+    return list(map(RULES[name].of, comparisons(prediction, truth, thresholds, thin)))
 
 
-def _polarized(prediction, truth, threshold):
-    """Both as `as_stacks` returns them, with a warning if the polarity of the prediction is probably reversed."""
-    prediction, truth = as_stacks(prediction, truth)
-    warn_if_reversed(prediction, truth, threshold)
-    return prediction, truth
+def _best(name, *arguments):
+    return RULES[name].best(_values(name, *arguments))
 
 
-def _ratio(part, whole):
-    return float(part / whole) if whole else 1.0
-
-
-def _tables(prediction, truth, threshold, thin):
-    """Yield for each threshold the list of the slices' contingency tables."""
-    prediction, truth = _polarized(prediction, truth, threshold)
-    for index, label in enumerate(truth):
-        if not label.any():
-            place = f"[{index}]" if len(truth) > 1 else ""
-            raise ValueError(
-                f"truth{place}: holds no cell; only pixels that are cell in the truth are compared: leave "
-                "such a slice out"
-            )
-    cells = [ndimage.label(label)[0] for label in truth]
-    for theta in as_thresholds(threshold):
-        found = [segments(probability, theta) for probability in prediction]
-        yield [contingency(thin_borders(one) if thin else one, label) for one, label in zip(found, cells)]
-
-
-def _pairs(table):
-    """Numbers of ordered pairs of pixels that lie together in both, in one segment, in one cell."""
-    counts = table.data, table.sum(axis=1), table.sum(axis=0)
-    return [float(np.square(one, dtype=float).sum()) for one in counts]
-
-
-def _rand(table):
-    joint, found, true = _pairs(table)
-    return Scores(split=joint / true, merge=joint / found, f=2 * joint / (found + true))
-
-
-def _info(table):
-    n = table.sum()
-    both, found, true = (entr(counts / n).sum() for counts in (table.data, table.sum(axis=1), table.sum(axis=0)))
-    if found == 0 or true == 0:
-        return Scores(0.0, 0.0, 0.0)
-    shared = max(found + true - both, 0.0)
-    return Scores(split=shared / found, merge=shared / true, f=2 * shared / (found + true))
-
-
-def _best_scores(score, tables_of_thresholds):
-    means = [Scores(*np.mean([score(table) for table in tables], axis=0).tolist()) for tables in tables_of_thresholds]
+def _best_scores(part, *arguments):
+    means = [mean([getattr(one, part) for one in stack]) for stack in comparisons(*arguments)]
     return max(means, key=lambda scores: scores.f)

@@ -2,14 +2,11 @@
 
 import numpy as np
 
-from .._shared.checks import as_cells, trusted
-from ._matching import merged_cells, seg_score
-from ._scores import iou, pixel_error, rand_error, rand_scores, v_info, warping_error
-from ._segments import THRESHOLDS, as_stacks, segments, thin_borders, warn_if_reversed
+from ._comparison import Comparison, Truth
+from ._inputs import THRESHOLDS, as_ids, as_stacks, as_thresholds, warn_if_reversed
+from ._rules import CELLS, RULES, TISSUE
 
 LEVELS = THRESHOLDS[:-1]  # ten: at a threshold of 1 nothing is cell
-SMALLEST_IS_BEST = ("pixel_error", "rand_error", "warping_error", "merged_cells")
-GUIDES = {"warping_error": "v_rand_thinned", "merged_cells": "seg"}  # a blank prediction would win these
 
 
 def score_tissue(probabilities, labels, names, thresholds=LEVELS):
@@ -48,21 +45,10 @@ def score_tissue(probabilities, labels, names, thresholds=LEVELS):
     Ronneberger et al. 2015, table 1; Arganda-Carreras et al. 2015.
     """
     _same_number(probabilities, labels, names)
-    _check_polarity(probabilities, labels, thresholds)
-    with trusted():
-        slices = {
-            str(name): _named(name, _tissue, probability, label, thresholds)
-            for name, probability, label in zip(names, probabilities, labels)
-        }
-        mean = {
-            score: np.mean([one[score] for one in slices.values()], axis=0).tolist()
-            for score in next(iter(slices.values()))
-        }
-        pooled = {
-            metric.__name__: [metric(probabilities, labels, theta) for theta in thresholds]
-            for metric in (pixel_error, rand_error)
-        }
-    return _rounded({"thresholds": list(thresholds), "slices": slices, "all": mean | pooled})
+    record = _scored(TISSUE, probabilities, labels, [None] * len(labels), names, thresholds)
+    values = [one["warping_error"] for one in record["slices"].values()]
+    record["all"]["warping_error"] = np.mean(values, axis=0).tolist()  # not pooled, where slices differ in size
+    return _rounded(record)
 
 
 def score_cells(probabilities, cells, names, thresholds=LEVELS):
@@ -99,17 +85,10 @@ def score_cells(probabilities, cells, names, thresholds=LEVELS):
     Ronneberger et al. 2015, table 2.
     """
     _same_number(probabilities, cells, names)
-    cells = [_named(name, as_cells, ids) for name, ids in zip(names, cells)]
+    cells = [_named(name, as_ids, ids, "cells") for name, ids in zip(names, cells)]
     if not any(ids.any() for ids in cells):
         raise ValueError(f"cells of {', '.join(map(str, names))}: no frame holds a cell; SEG is a mean over true cells")
-    _check_polarity(probabilities, [ids > 0 for ids in cells], thresholds)
-    with trusted():
-        frames = {
-            str(name): _named(name, _frames, [probability], [ids], thresholds)
-            for name, probability, ids in zip(names, probabilities, cells)
-        }
-        together = _frames(probabilities, cells, thresholds)
-    return _rounded({"thresholds": list(thresholds), "slices": frames, "all": together})
+    return _rounded(_scored(CELLS, probabilities, [ids > 0 for ids in cells], cells, names, thresholds))
 
 
 def best_level(scores, score):
@@ -118,50 +97,36 @@ def best_level(scores, score):
     A blank prediction splits and merges nothing, so the warping error and the merged cells are taken where V_Rand after
     thinning, and SEG, are best.
     """
-    score = GUIDES.get(score, score)
+    rule = RULES.get(score)
+    if rule and rule.guide:
+        return best_level(scores, rule.guide)
     if score not in scores["all"]:
         raise ValueError(f"score {score!r}: is not in the record; it holds {', '.join(scores['all'])}")
     values = scores["all"][score]
-    return values.index(min(values) if score in SMALLEST_IS_BEST else max(values))
+    return values.index(rule.best(values) if rule else max(values))
 
 
-def _tissue(probability, label, thresholds):
-    return _join(_tissue_at(probability, label, theta) for theta in thresholds)
+def _scored(rules, probabilities, labels, cells, names, thresholds):
+    """The scores of each slice and of all together, by their rules, at each threshold."""
+    probabilities, labels = as_stacks(probabilities, labels)
+    warn_if_reversed(probabilities, labels, thresholds)
+    thetas = as_thresholds(thresholds)
+    slices = zip(names, probabilities, map(Truth, labels, cells))
+    parts = {str(name): _named(name, _read, rules, probability, truth, thetas) for name, probability, truth in slices}
+    alone = {name: _whole(rules, [one]) for name, one in parts.items()}
+    return {"thresholds": list(thresholds), "slices": alone, "all": _whole(rules, parts.values())}
 
 
-def _tissue_at(probability, label, theta):
-    found = segments(probability, theta)
-    thinned = (thin_borders(found) > 0).astype(np.uint8)
-    plain, thin = rand_scores(probability, label, theta), rand_scores(thinned, label)
-    return {
-        "pixel_error": pixel_error(probability, label, theta),
-        "rand_error": 1 - plain.f,
-        "warping_error": warping_error(probability, label, theta),
-        "v_rand": plain.f,
-        "v_info": v_info(probability, label, theta),
-        "v_rand_thinned": thin.f,
-        "v_rand_thinned_split": thin.split,
-        "v_rand_thinned_merge": thin.merge,
-        "v_info_thinned": v_info(thinned, label),
-    }
+def _read(rules, probability, truth, thetas):
+    """For each rule its parts at all thresholds; the comparisons themselves are too large to be kept."""
+    stack = (Comparison(probability, truth, theta) for theta in thetas)
+    rows = [[rule.part(one) for rule in rules.values()] for one in stack]
+    return dict(zip(rules, zip(*rows)))
 
 
-def _frames(probabilities, cells, thresholds):
-    return _join(_frames_at(list(probabilities), cells, theta) for theta in thresholds)
-
-
-def _frames_at(probabilities, cells, theta):
-    found = [segments(probability, theta) for probability in probabilities]
-    return {
-        "seg": seg_score(found, cells) if any(ids.any() for ids in cells) else None,
-        "iou": iou(probabilities, [ids > 0 for ids in cells], theta),
-        "merged_cells": merged_cells(found, cells),
-    }
-
-
-def _join(rows):
-    rows = list(rows)
-    return {score: [row[score] for row in rows] for score in rows[0]}
+def _whole(rules, slices):
+    by_threshold = {score: zip(*(parts[score] for parts in slices)) for score in rules}
+    return {score: [rule.whole(one) for one in by_threshold[score]] for score, rule in rules.items()}
 
 
 def _rounded(value):
@@ -178,10 +143,6 @@ def _named(name, function, *arguments):
         return function(*arguments)
     except ValueError as error:
         raise ValueError(f"slice {name!r}: {error}") from error
-
-
-def _check_polarity(probabilities, labels, thresholds):
-    warn_if_reversed(*as_stacks(probabilities, labels), thresholds)
 
 
 def _same_number(probabilities, truths, names):
