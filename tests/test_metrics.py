@@ -242,6 +242,8 @@ def test_best_threshold_goes_through_the_thresholds_of_the_challenge():
     assert best_threshold(warping_error, np.where(wall, 1.0, 0.85), wall) == (0.9, 0)
     with pytest.raises(ValueError, match="^metric .*seg_score.*must be one of pixel_error, rand_error, "):
         best_threshold(metrics.seg_score, prediction, truth)
+    with pytest.raises(TypeError, match="thin"):
+        best_threshold(pixel_error, prediction, truth, thin=True)
 
 
 def test_one_class_only():
@@ -316,6 +318,11 @@ def test_everything_of_the_subject_is_found_here():
     for name in metrics.__all__:
         assert hasattr(metrics, name)
     for name in (
+        "boundary_f1",
+        "calibration_error",
+        "class_scores",
+        "compare",
+        "log_loss",
         "warping_errors",
         "contingency",
         "merged_cells",

@@ -95,11 +95,13 @@ def test_a_blank_prediction_never_has_the_best_warping_error_or_the_fewest_merge
             "merged_cells": [4, 9, 0],
             "seg": [0.6, 0.5, 0.0],
             "pixel_error": [0.3, 0.2, 0.2],
+            "another": [1, 2, 3],
         }
     }
     assert _sweep.best_level(scores, "warping_error") == 1
     assert _sweep.best_level(scores, "merged_cells") == 0
     assert _sweep.best_level(scores, "pixel_error") == 1
+    assert _sweep.best_level(scores, "another") == 2  # without a rule, large is best
     with pytest.raises(ValueError, match="'iou': is not in the record"):
         _sweep.best_level(scores, "iou")
 
@@ -127,6 +129,10 @@ def test_an_error_names_the_slice(tissue):
     probabilities, labels = tissue
     with pytest.raises(ValueError, match="slice 21: truth: holds no cell"):
         _sweep.score_tissue(probabilities, labels * np.array([1, 0])[:, None, None], (6, 21), THETAS)
+    with pytest.raises(ValueError, match="slice 6: threshold 1.0: leaves a blank proposal"):
+        _sweep.score_tissue(probabilities, labels, (6, 21), (0.5, 1))
+    with pytest.raises(ValueError, match="slice 'a': cells: holds the id 9217 on 9216 pixels"):
+        _sweep.score_cells(probabilities, labels.astype(int) * 9217, "ab", THETAS)
     with pytest.raises(ValueError, match="slice 'b': cells: holds the negative id -3"):
         _sweep.score_cells(probabilities, labels * np.array([1, -3])[:, None, None].astype(int), "ab", THETAS)
 
@@ -137,6 +143,14 @@ def test_slices_of_different_sizes_have_their_scores(tissue):
     for name, probability, label in zip("ab", probabilities, labels):
         alone = _sweep.score_tissue([probability], [label], [name], THETAS)
         assert scores["slices"][name] == alone["slices"][name]
+    for score in ("warping_error", "v_rand", "v_info_thinned"):  # however large, each slice weighs the same
+        each = [scores["slices"][name][score] for name in "ab"]
+        assert scores["all"][score] == pytest.approx(np.mean(each, axis=0), abs=DIGITS)
+    pooled = [metrics.warping_error(probabilities, labels, theta) for theta in THETAS]
+    assert scores["all"]["warping_error"] != pytest.approx(pooled, abs=DIGITS)
+    for metric in (metrics.pixel_error, metrics.rand_error):
+        pooled = [metric(probabilities, labels, theta) for theta in THETAS]
+        assert scores["all"][metric.__name__] == pytest.approx(pooled, abs=DIGITS)
     _, labels, cells = synthetic_cells(2, size=128, seed=2)
     labels, cells = ([stack[0], stack[1][:90]] for stack in (labels, cells))
     scores = _sweep.score_cells([label.astype(float) for label in labels], cells, "ab", THETAS)

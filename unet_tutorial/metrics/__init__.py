@@ -4,11 +4,16 @@ Every metric takes (prediction, truth). A metric with the keyword `threshold` ta
 them: then the best value counts, with the same threshold for all slices. `THRESHOLDS` are the challenge's. A stack can
 be a list of (H, W) slices that differ in size. A metric with a threshold warns of a prediction whose polarity is
 probably reversed.
+
+`compare` makes the comparison of one slice from which all these scores are read, each part of it once. `RULES` says of
+each score what it reads, how several slices make one number, and whether small or large is best.
 """
 
+from ._boundaries import BoundaryScores, boundary_f1, boundary_scores
 from ._comparison import Comparison, compare
 from ._inputs import THRESHOLDS
 from ._matching import contingency, merged_cells, seg_score
+from ._pixels import ClassScores, calibration_error, class_scores, log_loss
 from ._rules import RULES, Rule, Scores
 from ._scores import (
     best_threshold,
@@ -29,15 +34,22 @@ __all__ = [
     "LEVELS",
     "RULES",
     "THRESHOLDS",
+    "BoundaryScores",
+    "ClassScores",
     "Comparison",
     "Rule",
     "Scores",
     "best_level",
     "best_threshold",
+    "boundary_f1",
+    "boundary_scores",
+    "calibration_error",
+    "class_scores",
     "compare",
     "contingency",
     "info_scores",
     "iou",
+    "log_loss",
     "merged_cells",
     "pixel_error",
     "rand_error",

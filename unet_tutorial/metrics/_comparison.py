@@ -98,12 +98,12 @@ class Comparison:
     pairs = cached_property(lambda self: [float(np.square(sizes, dtype=float).sum()) for sizes in self._sizes])
     warped = cached_property(lambda self: np.where(self._left, self.truth.label, self.proposal).astype(np.uint8))
     faults = cached_property(lambda self: judge(self.warped, self._left))
-    warping = cached_property(lambda self: (np.count_nonzero(self.faults.any(axis=0)), self.proposal.size))
+    warping = cached_property(lambda self: (int(self.faults.any(axis=0).sum()), self.proposal.size))
 
     @cached_property
     def pixels(self):
         label = self.truth.label
-        return tuple(map(np.count_nonzero, (self.proposal & (label == 1), self.proposal, label)))
+        return tuple(int(np.count_nonzero(one)) for one in (self.proposal & (label == 1), self.proposal, label))
 
     @cached_property
     def _sizes(self):
@@ -186,7 +186,7 @@ def compare(prediction, truth, threshold=0.5, thin=False):
     threshold : float
         In 0..1; cell is where the prediction is greater.
     thin : bool
-        Thin the predicted borders first (`thin_borders`). Every score is then that of the thinned map.
+        Thin the predicted borders first (`thin_borders`). All that depends on the threshold is then of the thinned map.
 
     Returns
     -------

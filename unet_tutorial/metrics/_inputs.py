@@ -36,19 +36,19 @@ def as_slice(prediction):
     return prediction
 
 
-def as_stacks(prediction, truth):
+def as_stacks(prediction, truth, name="prediction"):
     """Return prediction and truth as (N, H, W) arrays of probabilities and of 0 and 1, or raise ValueError.
 
     Each is an array (H, W) or (N, H, W), or a list of N slices. Slices of different sizes are returned as lists.
     """
-    prediction, truth = gather(prediction, "prediction"), gather(truth, "truth")
+    prediction, truth = gather(prediction, name), gather(truth, "truth")
     if isinstance(prediction, list):
-        prediction = [as_probability(*one) for one in named(prediction, "prediction")]
+        prediction = [as_probability(*one) for one in named(prediction, name)]
     else:
-        prediction = as_probability(prediction)
+        prediction = as_probability(prediction, name)
     if shapes(prediction) != shapes(truth):
         raise ValueError(
-            f"prediction of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal, "
+            f"{name} of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal, "
             "(H, W) or (N, H, W); of a two-class output take the channel of cell, output[..., 1]"
         )
     if np.ndim(prediction[0]) == 1:

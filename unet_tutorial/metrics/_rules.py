@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._pixels import bin_sums, calibration_gap, losses
+
 
 class Scores(NamedTuple):
     """Split score (low where true cells are split), merge score (low where they are merged), and `f`, the two in one.
@@ -81,4 +83,8 @@ CELLS = {
     "iou": Rule(lambda c: c.pixels, _pooled(lambda both, found, true: _ratio(both, found + true - both)), max),
     "merged_cells": Rule(lambda c: c.merged, sum, min, "seg"),
 }
-RULES = TISSUE | CELLS
+PROBABILITY = {
+    "log_loss": Rule(lambda c: losses(c.probability, c.truth.label), _pooled(lambda loss, pixels: loss / pixels), min),
+    "calibration_error": Rule(lambda c: bin_sums(c.probability, c.truth.label), calibration_gap, min),
+}
+RULES = TISSUE | CELLS | PROBABILITY
