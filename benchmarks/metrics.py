@@ -48,8 +48,9 @@ def main():
         ("v_rand", lambda: metrics.v_rand(probability, truth)),
         ("v_rand, thinned", lambda: metrics.v_rand(probability, truth, thin=True)),
         ("warping_error", lambda: metrics.warping_error(probability, truth)),
+        ("all, ten thresholds", lambda: metrics.score_tissue([probability], [truth], "a")),
     ):
-        print(f"{name:18} {1000 * seconds(call):8.1f} ms")
+        print(f"{name:19} {1000 * seconds(call):8.1f} ms")
     part = np.s_[:96, :96]
     slow = seconds(lambda: pair_counting(probability[part], truth[part]), 1)
     fast = seconds(lambda: metrics.rand_error(probability[part], truth[part]))

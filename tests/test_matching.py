@@ -125,6 +125,7 @@ def test_merged_cells_are_counted_slice_by_slice():
     truth = np.array([[[1, 1, 0, 0]], [[2, 2, 0, 3]], [[1, 0, 1, 2]]])
     prediction = np.array([[[3, 3, 0, 0]], [[3, 3, 0, 1]], [[4, 4, 4, 4]]])
     assert merged_cells(prediction, truth) == 2
+    assert merged_cells(np.concatenate([prediction, prediction]), np.concatenate([truth, truth])) == 4
     assert type(merged_cells(prediction, truth)) is int
 
 

@@ -78,9 +78,10 @@ def flood(ids):
     """Grow the ids of a map over its zeros, first come, first served, from a queue that begins in raster order.
 
     One step of all segments at a time, so each level holds the pixels that one step reaches, in the order of the queue:
-    a pixel queues its neighbours above, left, right and below. A pixel of a level takes the id that is next to it, or
-    becomes border if there are two. Inside a level only neighbours that would take different ids influence each other,
-    the earlier the later: these few take their turns in a loop, all others at once.
+    a pixel queues its neighbours above, left, right and below. (In which order makes no difference: no two of these
+    touch.) A pixel of a level takes the id that is next to it, or becomes border if there are two. Inside a level only
+    neighbours that would take different ids influence each other, the earlier the later: these few take their turns in
+    a loop, all others at once.
     """
     width = ids.shape[1] + 2
     steps = np.array([[-width], [-1], [1], [width]])
