@@ -106,7 +106,7 @@ def test_each_map_inside_is_the_one_of_keras(open_page, model):
     assert len(layers) == len(told) - 1 and {layer.name for layer in model.layers} - set(told) == {
         f"expand{level}_{part}" for level in (1, 2, 3) for part in ("crop", "concat")
     }
-    maps = keras.Model(model.inputs, [layer.output for layer in layers])(tile)
+    maps = keras.Model(model.input, [layer.output for layer in layers])(tile)
     for layer, expected in zip(layers, maps):
         shape, total, first = told[layer.name]
         assert tuple(shape) == expected.shape[1:]
