@@ -192,3 +192,13 @@ def test_the_page_says_what_sets_a_run_apart():
 def test_the_history_of_the_runs_names_every_experiment():
     history = (records.FOLDER.parents[2] / "book/history.md").read_text(encoding="utf-8")
     assert [name for name in recipes.EXPERIMENTS if f"`{name}`" not in history] == []
+
+
+def test_the_home_is_found_and_an_unknown_run_is_named(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    record = {"name": "tiny", "seed": 0, "configuration": {}, "ended": "steps", "held_out": {}}
+    assert records.write(record, "~/mine") == tmp_path / "mine/tiny/0.json"
+    assert records.read("tiny", 0, "~/mine") == record
+    with pytest.raises(ValueError, match="run 'nope': is not known; choose one of paper, small"):
+        records.configuration("nope")

@@ -850,3 +850,9 @@ def test_progress_without_stderr_is_hidden(monkeypatch):
 
     monkeypatch.setattr("sys.stderr", None)
     assert list(tqdm(range(3))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("options, words", [({"watch_every": 0}, "watch_every 0"), ({"every": -1}, "every -1")])
+def test_bad_distances_of_looks_and_checkpoints_are_named(net, options, words):
+    with pytest.raises(ValueError, match=words):
+        training.train(net, batches(net), 2, **options)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,7 @@ def path_of(name: str, seed: int, folder: str | Path | None = None) -> Path:
     >>> path_of("few-images/4", 1, folder="mine").as_posix()
     'mine/few-images/4/1.json'
     """
-    return Path(folder or FOLDER) / name / f"{seed}.json"
+    return Path(os.path.expanduser(folder or FOLDER)) / name / f"{seed}.json"
 
 
 def read(name: str, seed: int = 0, folder: str | Path | None = None) -> dict[str, Any]:
@@ -127,6 +128,8 @@ def configuration(run: str) -> dict[str, Any]:
     >>> kept["filters"], kept["depth"], kept["validation"]  # JSON has lists where the recipe has tuples
     (64, 4, [0, 29])
     """
+    if run not in recipes.RUNS:
+        raise ValueError(f"run {run!r}: is not known; choose one of {', '.join(recipes.RUNS)}")
     return json.loads(json.dumps(dataclasses.asdict(recipes.RUNS[run])))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from .._shared.files import whole
+
 # Colour-blind safe and graded in lightness: output, convolution, pooling, copy and up stay apart in grey.
 COLOURS = {
     "conv": "#1E55A8",  # 3x3 convolution: blue
@@ -91,4 +93,5 @@ def save_figure(fig: Figure, path: str | Path) -> None:
     (100, 200)
     >>> plt.close(fig)
     """
-    fig.savefig(path, format="png", dpi=fig.dpi, bbox_inches=None, metadata={"Software": None})
+    with whole(path, "wb") as file:
+        fig.savefig(file, format="png", dpi=fig.dpi, bbox_inches=None, metadata={"Software": None})

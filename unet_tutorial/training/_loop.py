@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses
-from .._shared.checks import as_size
+from .._shared.checks import as_positive, as_size
 from .._shared.progress import tqdm
 from .._tensorflow import keras, tf
 from ._batches import drawn
@@ -96,7 +96,8 @@ def train(
     >>> history.steps, history.watched
     (4, [(2, 20), (4, 40)])
     """
-    steps = as_size(steps, "steps", minimum=0)
+    steps, watch_every = as_size(steps, "steps", minimum=0), as_size(watch_every, "watch_every")
+    every = as_positive(every, "every")
     optimizer = optimizer or paper_optimizer()
     loss = loss or losses.weighted_cross_entropy
     with strategy.scope() if strategy else contextlib.nullcontext():
