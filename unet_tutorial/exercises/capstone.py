@@ -18,6 +18,11 @@ ROOM = 0.02  # by how much another reading must score better to be named as the 
 def hidden_slices(seed=None):
     """Fresh synthetic slices: images and labels, (3, 256, 256) each. The seed may be a list of numbers."""
     number = int(np.random.default_rng(seed).integers(2**31))
+    return tuple(part.copy() for part in _slices(number))
+
+
+@functools.lru_cache(maxsize=8)
+def _slices(number):
     images, labels, _ = datasets.synthetic_em(SLICES, SIDE, number)
     return images, labels
 
