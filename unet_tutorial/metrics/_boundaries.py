@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from .._shared.checks import as_array, as_cells, as_positive
-from ._inputs import as_pairs
+from ._inputs import Stack, as_pairs
 
 
 class BoundaryScores(NamedTuple):
@@ -17,7 +17,7 @@ class BoundaryScores(NamedTuple):
     f: float
 
 
-def boundary_scores(prediction, truth, tolerance):
+def boundary_scores(prediction: Stack, truth: Stack, tolerance: float) -> BoundaryScores:
     """Precision and recall of boundary pixels within a tolerance, and their F1.
 
     A pixel is boundary if it lies in a segment or a cell and one of its four neighbours inside the slice does not lie
@@ -75,7 +75,7 @@ def boundary_scores(prediction, truth, tolerance):
     return BoundaryScores(precision, recall, 2 * precision * recall / (precision + recall or 1))
 
 
-def boundary_f1(prediction, truth, tolerance):
+def boundary_f1(prediction: Stack, truth: Stack, tolerance: float) -> float:
     """F1 of boundary pixels within a tolerance, the `f` of `boundary_scores`: 1 is perfect.
 
     Parameters, errors and warnings are those of `boundary_scores`.

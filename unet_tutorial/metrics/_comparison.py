@@ -1,8 +1,10 @@
 """One prediction against the truth of one slice: what every score is read from, each part made once."""
 
 from functools import cached_property
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 from scipy.special import entr
 
@@ -75,11 +77,11 @@ class Comparison:
             self.found, self.proposal = found, found > 0
 
     @classmethod
-    def of_ids(cls, found, cells):
+    def of_ids(cls, found: NDArray[np.integer], cells: NDArray[np.integer]) -> Self:
         """Compare segments with true cells, two (H, W) maps of ids as `seg_score` takes them, not checked again."""
         return cls(found > 0, Truth((cells > 0).astype(np.uint8), cells), found=found)
 
-    def score(self, name):
+    def score(self, name: str) -> float:
         """One score of this slice by its name, as a float: a key of `RULES`.
 
         Raises
@@ -173,7 +175,7 @@ def overlaps(found, cells):
     return sparse.coo_array((np.diff(starts, append=found.size), pairs), shape).tocsr()
 
 
-def compare(prediction, truth, threshold=0.5, thin=False):
+def compare(prediction: ArrayLike, truth: ArrayLike, threshold: float = 0.5, thin: bool = False) -> Comparison:
     """Compare a prediction with the truth of one slice; every score is read from the result.
 
     Parameters

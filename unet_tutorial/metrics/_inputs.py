@@ -1,10 +1,15 @@
 """What a metric accepts: probabilities, labels and ids of one slice or of many, thresholds, and the right polarity."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .._shared.checks import as_array, as_cells, as_label, warn, within_one
 
 THRESHOLDS = tuple(k / 10 for k in range(11))
+
+Stack = ArrayLike | Sequence[ArrayLike]  # (H, W) or (N, H, W), or a list of N slices of any sizes
 
 
 def as_probability(prediction, name="prediction"):
@@ -57,7 +62,7 @@ def as_stacks(prediction, truth, name="prediction"):
     return prediction, labels if isinstance(truth, list) else np.stack(labels)
 
 
-def as_ids(ids, name):
+def as_ids(ids: ArrayLike, name: str) -> NDArray[np.integer]:
     """Return an (H, W) map of instance ids that are at most as many as its pixels, or raise ValueError."""
     ids = as_cells(ids, name)
     if ids.max() > ids.size:
@@ -136,7 +141,7 @@ def warn_if_reversed(prediction, truth, thresholds):
         )
 
 
-def as_thresholds(threshold):
+def as_thresholds(threshold: ArrayLike) -> list[float]:
     """Return a threshold, or a sequence of thresholds, as a list of floats in 0..1, or raise ValueError."""
     values = np.atleast_1d(np.asarray(threshold))
     fits = values.ndim == 1 and values.size and values.dtype.kind in "fiu" and ((values >= 0) & (values <= 1)).all()
@@ -145,7 +150,7 @@ def as_thresholds(threshold):
     return values.astype(float).tolist()
 
 
-def as_threshold(threshold):
+def as_threshold(threshold: ArrayLike) -> float:
     """Return one threshold as a float in 0..1, or raise ValueError."""
     if np.ndim(threshold) != 0:
         raise ValueError(f"threshold {threshold!r}: must be one number in 0..1, not a sequence")

@@ -1,14 +1,15 @@
 """Which segment shares how many pixels with which true cell, and the measures that are read off such a table."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from ._comparison import Comparison, overlaps
-from ._inputs import as_ids, as_pairs, same_shapes
+from ._inputs import Stack, as_ids, as_pairs, same_shapes
 from ._rules import RULES
 
 
-def contingency(segmentation, truth):
+def contingency(segmentation: ArrayLike, truth: ArrayLike) -> sparse.csr_array:
     """Table of how many cell pixels each pair of a segment and a true cell shares.
 
     Parameters
@@ -32,6 +33,12 @@ def contingency(segmentation, truth):
     -----
     UserWarning
         A map of ids is probably a mask: uint8 with 255 and grey edges.
+
+    Examples
+    --------
+    >>> table = contingency([[1, 1, 1, 1, 0]], [[1, 1, 0, 2, 2]])
+    >>> table.toarray().tolist()  # the one segment, then the last pixel, which lies in none
+    [[2, 1], [0, 1]]
     """
     segmentation, truth = as_ids(segmentation, "segmentation"), as_ids(truth, "truth")
     same_shapes(segmentation, truth, "segmentation")
@@ -43,7 +50,7 @@ def contingency(segmentation, truth):
     return sparse.vstack([shared, loners], format="csr")
 
 
-def seg_score(prediction_ids, truth_ids):
+def seg_score(prediction_ids: Stack, truth_ids: Stack) -> float:
     """SEG of the cell tracking challenge: mean Jaccard index of the true cells.
 
     A true cell is matched by the segment that covers more than half of its pixels; an unmatched one counts 0. Segments
@@ -73,6 +80,14 @@ def seg_score(prediction_ids, truth_ids):
     References
     ----------
     Ronneberger et al. 2015, table 2 (which calls its measure IOU).
+
+    Examples
+    --------
+    >>> cells = [[1, 1, 0, 2, 2]]
+    >>> seg_score([[1, 1, 1, 1, 1]], cells)  # one segment merges both: 2 of its 5 pixels belong to each
+    0.4
+    >>> seg_score([[1, 1, 0, 2, 0]], cells)  # half of the second cell is not more than half: no match
+    0.5
     """
     seg = RULES["seg"].of(_compared(prediction_ids, truth_ids))
     if seg is None:
@@ -80,12 +95,18 @@ def seg_score(prediction_ids, truth_ids):
     return seg
 
 
-def merged_cells(prediction_ids, truth_ids):
+def merged_cells(prediction_ids: Stack, truth_ids: Stack) -> int:
     """Number of true cells that share their segment with another true cell.
 
     The segment of a true cell is the one that covers more than half of its pixels; a cell without one is not merged. A
     segment that swallows three cells counts 3. Parameters, errors and warnings are those of `seg_score`, but a truth
     without cells has 0 merged ones.
+
+    Examples
+    --------
+    >>> cells = [[1, 1, 0, 2, 2, 0, 3, 3]]
+    >>> merged_cells([[1, 1, 1, 1, 1, 0, 2, 2]], cells)  # the first two lie in one segment
+    2
     """
     return RULES["merged_cells"].of(_compared(prediction_ids, truth_ids))
 

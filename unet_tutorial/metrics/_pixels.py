@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._shared.checks import as_array, as_size, shape_cure
-from ._inputs import as_pairs, as_stacks, gather, shapes
+from ._inputs import Stack, as_pairs, as_stacks, gather, shapes
 
 CERTAIN = 1e-7  # no probability counts as nearer to 0 or 1
 
@@ -18,7 +18,7 @@ class ClassScores(NamedTuple):
     dice: np.ndarray
 
 
-def log_loss(probability, truth, weights=None):
+def log_loss(probability: Stack, truth: Stack, weights: Stack | None = None) -> float:
     """Mean negative log-likelihood of a pixel: -log of the probability that its true class was given.
 
     Parameters
@@ -52,13 +52,13 @@ def log_loss(probability, truth, weights=None):
     >>> round(log_loss(np.array([[0.5, 0.75]]), np.array([[1, 0]])), 4)  # (log 2 + log 4) / 2
     1.0397
     """
-    probability, truth = as_stacks(probability, truth, "probability")
-    parts = [losses(*one) for one in zip(probability, truth, _as_weights(weights, truth))]
+    probabilities, labels = as_stacks(probability, truth, "probability")
+    parts = [losses(*one) for one in zip(probabilities, labels, _as_weights(weights, labels))]
     loss, weight = np.sum(parts, axis=0)
     return float(loss / weight)
 
 
-def calibration_error(probability, truth, bins=10):
+def calibration_error(probability: Stack, truth: Stack, bins: int = 10) -> float:
     """Expected calibration error: how far, in the mean, the probability of cell is from the share that is cell.
 
     Pixels are sorted into bins of equal width by their probability. Bin k of B holds k / B <= p < (k + 1) / B, the last
@@ -97,10 +97,11 @@ def calibration_error(probability, truth, bins=10):
     (0.0, 0.5)
     """
     bins = as_size(bins, "bins")
-    return calibration_gap([bin_sums(*one, bins) for one in zip(*as_stacks(probability, truth, "probability"))])
+    probabilities, labels = as_stacks(probability, truth, "probability")
+    return calibration_gap([bin_sums(p, label, bins) for p, label in zip(probabilities, labels)])
 
 
-def class_scores(prediction, truth, classes):
+def class_scores(prediction: Stack, truth: Stack, classes: int) -> ClassScores:
     """Intersection over union and Dice coefficient of each class.
 
     Parameters
@@ -129,10 +130,11 @@ def class_scores(prediction, truth, classes):
     ([0.5, 0.667, nan], [0.667, 0.8, nan])
     """
     classes = as_size(classes, "classes")
-    table = np.zeros(classes * classes, np.int64)
+    counts = np.zeros(classes * classes, np.int64)
     for found, true in as_pairs(prediction, truth, partial(_as_classes, classes=classes)):
-        table += np.bincount((true.astype(np.int64) * classes + found.astype(np.int64)).ravel(), minlength=table.size)
-    table = table.reshape(classes, classes)
+        pairs = (true.astype(np.int64) * classes + found.astype(np.int64)).ravel()
+        counts += np.bincount(pairs, minlength=counts.size)
+    table = counts.reshape(classes, classes)
     both, either = table.diagonal(), table.sum(axis=0) + table.sum(axis=1)
     with np.errstate(invalid="ignore"):
         return ClassScores(iou=both / (either - both), dice=2 * both / either)

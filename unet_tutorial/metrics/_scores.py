@@ -1,13 +1,16 @@
 """How far a prediction is from the truth, by pixels, by pairs of pixels and by topology; at the best threshold."""
 
 import inspect
+from collections.abc import Callable
+
+from numpy.typing import ArrayLike
 
 from ._comparison import comparisons
-from ._inputs import THRESHOLDS, as_thresholds
-from ._rules import RULES, mean
+from ._inputs import THRESHOLDS, Stack, as_thresholds
+from ._rules import RULES, Scores, mean
 
 
-def pixel_error(prediction, truth, threshold=0.5):
+def pixel_error(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5) -> float:
     """1 - F1 of the pixels, cell positive. (Not the fraction of wrong pixels.)
 
     Parameters
@@ -39,21 +42,34 @@ def pixel_error(prediction, truth, threshold=0.5):
     References
     ----------
     Ronneberger et al. 2015, table 1.
+
+    Examples
+    --------
+    >>> prediction, truth = [[0.9, 0.4, 0.2, 0.1]], [[1, 1, 0, 0]]
+    >>> round(pixel_error(prediction, truth), 2)  # one of four pixels is wrong: F1 = 2 * 1 / (1 + 2)
+    0.33
+    >>> pixel_error(prediction, truth, threshold=[0.3, 0.5])  # at 0.3 all are right
+    0.0
     """
     return _best("pixel_error", prediction, truth, threshold)
 
 
-def iou(prediction, truth, threshold=0.5):
+def iou(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5) -> float:
     """Intersection over union of the cell pixels of all slices together; 1 if neither holds one.
 
     Parameters, errors and warnings are those of `pixel_error`. Of a sequence of thresholds, the best (largest) value
     counts.
     For the measure of the cell tracking challenge, cell by cell, see `seg_score`.
+
+    Examples
+    --------
+    >>> iou([[1, 1, 1, 1, 1]], [[1, 1, 0, 1, 1]])  # 4 of 5 pixels, though the two cells are merged
+    0.8
     """
     return _best("iou", prediction, truth, threshold)
 
 
-def rand_error(prediction, truth, threshold=0.5, thin=False):
+def rand_error(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5, thin: bool = False) -> float:
     """1 - F of the pairs of pixels: one pair is right if prediction and truth agree whether it lies in one cell.
 
     Only pixels that are cell in the truth count. One that lies in no predicted segment is a segment of its own.
@@ -84,11 +100,19 @@ def rand_error(prediction, truth, threshold=0.5, thin=False):
     References
     ----------
     Ronneberger et al. 2015, table 1; Arganda-Carreras et al. 2015.
+
+    Examples
+    --------
+    >>> truth = [[1, 1, 0, 1, 1]]  # two cells
+    >>> round(rand_error([[1, 1, 1, 1, 1]], truth), 2)  # one wrong pixel merges them
+    0.33
+    >>> round(rand_error([[1, 0, 0, 1, 1]], truth), 2)  # one wrong pixel makes a cell smaller
+    0.14
     """
     return _best("rand_error", prediction, truth, threshold, thin)
 
 
-def warping_error(prediction, truth, threshold=0.5, thin=False):
+def warping_error(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5, thin: bool = False) -> float:
     """Share of all pixels that split or merge cells after the truth is warped onto the prediction (`warping_errors`).
 
     Parameters
@@ -115,21 +139,45 @@ def warping_error(prediction, truth, threshold=0.5, thin=False):
     References
     ----------
     Ronneberger et al. 2015, table 1; Jain et al. 2010.
+
+    Examples
+    --------
+    >>> truth = [[1, 1, 0, 1, 1]]  # two cells
+    >>> warping_error([[1, 1, 1, 1, 1]], truth)  # one of five pixels merges them
+    0.2
+    >>> warping_error([[1, 0, 0, 1, 1]], truth)  # a border that is only too wide costs nothing
+    0.0
     """
     return _best("warping_error", prediction, truth, threshold, thin)
 
 
-def v_rand(prediction, truth, threshold=0.5, thin=False):
-    """Foreground-restricted Rand score, the `f` of `rand_scores`: 1 is perfect. The challenge reports it thinned."""
+def v_rand(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5, thin: bool = False) -> float:
+    """Foreground-restricted Rand score, the `f` of `rand_scores`: 1 is perfect. The challenge reports it thinned.
+
+    Examples
+    --------
+    >>> truth, wide = [[1, 1, 0, 1, 1]], [[1, 0, 0, 1, 1]]  # a border of one pixel, predicted two wide
+    >>> round(v_rand(wide, truth), 2), v_rand(wide, truth, thin=True)
+    (0.86, 1.0)
+    """
     return rand_scores(prediction, truth, threshold, thin).f
 
 
-def v_info(prediction, truth, threshold=0.5, thin=False):
-    """Foreground-restricted information score, the `f` of `info_scores`: 1 is perfect."""
+def v_info(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5, thin: bool = False) -> float:
+    """Foreground-restricted information score, the `f` of `info_scores`: 1 is perfect.
+
+    Examples
+    --------
+    >>> truth = [[1, 0, 1, 0, 1]]  # three cells
+    >>> round(v_info([[1, 1, 1, 0, 1]], truth), 2)  # two of them are merged
+    0.73
+    >>> v_info([[1, 1, 1, 1, 1]], truth)  # one single segment tells nothing about the cells
+    0.0
+    """
     return info_scores(prediction, truth, threshold, thin).f
 
 
-def rand_scores(prediction, truth, threshold=0.5, thin=False):
+def rand_scores(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5, thin: bool = False) -> Scores:
     """V_Rand with its two parts, from the squared entries p, row sums s and column sums t of `contingency` / n.
 
     Parameters, errors and warnings are those of `rand_error`.
@@ -143,11 +191,17 @@ def rand_scores(prediction, truth, threshold=0.5, thin=False):
     References
     ----------
     Arganda-Carreras et al. 2015.
+
+    Examples
+    --------
+    >>> merged = rand_scores([[1, 1, 1, 1, 1]], [[1, 1, 0, 1, 1]])  # two cells become one
+    >>> merged.split, merged.merge, round(merged.f, 2)
+    (1.0, 0.5, 0.67)
     """
     return _best_scores("rand", prediction, truth, threshold, thin)
 
 
-def info_scores(prediction, truth, threshold=0.5, thin=False):
+def info_scores(prediction: Stack, truth: Stack, threshold: ArrayLike = 0.5, thin: bool = False) -> Scores:
     """V_Info with its two parts, from the mutual information I(S;T) of segments S and cells T and their entropies H.
 
     Parameters, errors and warnings are those of `rand_error`.
@@ -162,11 +216,19 @@ def info_scores(prediction, truth, threshold=0.5, thin=False):
     References
     ----------
     Arganda-Carreras et al. 2015.
+
+    Examples
+    --------
+    >>> merged = info_scores([[1, 1, 1, 0, 1]], [[1, 0, 1, 0, 1]])  # two of three cells become one
+    >>> round(merged.split, 2), round(merged.merge, 2), round(merged.f, 2)
+    (1.0, 0.58, 0.73)
     """
     return _best_scores("info", prediction, truth, threshold, thin)
 
 
-def best_threshold(metric, prediction, truth, thresholds=None, **options):
+def best_threshold(
+    metric: Callable[..., float], prediction: Stack, truth: Stack, thresholds: ArrayLike | None = None, **options: bool
+) -> tuple[float, float]:
     """The first threshold at which a metric is best, and the metric there.
 
     Parameters
@@ -183,6 +245,12 @@ def best_threshold(metric, prediction, truth, thresholds=None, **options):
     Returns
     -------
     threshold, value : float
+
+    Examples
+    --------
+    >>> prediction, truth = [[0.9, 0.8, 0.55, 0.7, 0.9]], [[1, 1, 0, 1, 1]]
+    >>> best_threshold(rand_error, prediction, truth)  # at 0.5 the two cells are still merged
+    (0.6, 0.0)
     """
     if metric not in _METRICS:
         names = ", ".join(known.__name__ for known in _METRICS)

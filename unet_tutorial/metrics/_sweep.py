@@ -1,6 +1,10 @@
 """Every score of a prediction at every threshold, slice by slice: what a record keeps and the results chapter reads."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._comparison import Comparison, Truth
 from ._inputs import THRESHOLDS, as_ids, as_stacks, as_thresholds, warn_if_reversed
@@ -9,7 +13,12 @@ from ._rules import CELLS, RULES, TISSUE
 LEVELS = THRESHOLDS[:-1]  # ten: at a threshold of 1 nothing is cell
 
 
-def score_tissue(probabilities, labels, names, thresholds=LEVELS):
+def score_tissue(
+    probabilities: np.ndarray | Sequence[ArrayLike],
+    labels: np.ndarray | Sequence[ArrayLike],
+    names: Sequence[str | int],
+    thresholds: Sequence[float] = LEVELS,
+) -> dict[str, Any]:
     """Score the probability of cell in slices of tissue.
 
     Parameters
@@ -43,6 +52,13 @@ def score_tissue(probabilities, labels, names, thresholds=LEVELS):
     References
     ----------
     Ronneberger et al. 2015, table 1; Arganda-Carreras et al. 2015.
+
+    Examples
+    --------
+    >>> probabilities, labels = [[[0.9, 0.6, 0.8]]], [[[1, 0, 1]]]  # one slice; at 0.5 its two cells are merged
+    >>> record = score_tissue(probabilities, labels, names=["first"], thresholds=[0.5, 0.7])
+    >>> record["slices"]["first"]["pixel_error"], record["all"]["v_rand"]
+    ([0.2, 0.0], [0.6666667, 1.0])
     """
     _same_number(probabilities, labels, names)
     record = _scored(TISSUE, probabilities, labels, [None] * len(labels), names, thresholds)
@@ -51,7 +67,12 @@ def score_tissue(probabilities, labels, names, thresholds=LEVELS):
     return _rounded(record)
 
 
-def score_cells(probabilities, cells, names, thresholds=LEVELS):
+def score_cells(
+    probabilities: np.ndarray | Sequence[ArrayLike],
+    cells: np.ndarray | Sequence[ArrayLike],
+    names: Sequence[str | int],
+    thresholds: Sequence[float] = LEVELS,
+) -> dict[str, Any]:
     """Score the probability of cell in frames of single cells, some of which touch.
 
     Parameters
@@ -83,19 +104,32 @@ def score_cells(probabilities, cells, names, thresholds=LEVELS):
     References
     ----------
     Ronneberger et al. 2015, table 2.
+
+    Examples
+    --------
+    >>> probabilities, cells = [[[0.9, 0.6, 0.8]]], [[[1, 0, 2]]]  # one frame; at 0.5 its two cells are merged
+    >>> record = score_cells(probabilities, cells, names=["first"], thresholds=[0.5, 0.7])
+    >>> record["all"]["merged_cells"], record["all"]["seg"]
+    ([2, 0], [0.3333333, 1.0])
     """
     _same_number(probabilities, cells, names)
-    cells = [_named(name, as_ids, ids, "cells") for name, ids in zip(names, cells)]
-    if not any(ids.any() for ids in cells):
+    maps = [_named(name, as_ids, ids, "cells") for name, ids in zip(names, cells)]
+    if not any(ids.any() for ids in maps):
         raise ValueError(f"cells of {', '.join(map(str, names))}: no frame holds a cell; SEG is a mean over true cells")
-    return _rounded(_scored(CELLS, probabilities, [ids > 0 for ids in cells], cells, names, thresholds))
+    return _rounded(_scored(CELLS, probabilities, [ids > 0 for ids in maps], maps, names, thresholds))
 
 
-def best_level(scores, score):
+def best_level(scores: Mapping[str, Any], score: str) -> int:
     """Position of the best threshold of a score over all slices together; the first, if several are as good.
 
     A blank prediction splits and merges nothing, so the warping error and the merged cells are taken where V_Rand after
     thinning, and SEG, are best.
+
+    Examples
+    --------
+    >>> scores = {"all": {"seg": [0.4, 0.9, 0.0], "merged_cells": [2, 1, 0]}}  # at the third, nothing is cell
+    >>> best_level(scores, "seg"), best_level(scores, "merged_cells")
+    (1, 1)
     """
     rule = RULES.get(score)
     if rule and rule.guide:

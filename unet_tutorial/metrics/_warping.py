@@ -1,12 +1,15 @@
 """The warping error: bend the true borders onto the proposed ones and show where their topology does not fit."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._comparison import comparisons
-from ._inputs import as_threshold
+from ._inputs import Stack, as_threshold
 
 
-def warp_label(prediction, truth, threshold=0.5, thin=False):
+def warp_label(
+    prediction: Stack, truth: Stack, threshold: float = 0.5, thin: bool = False
+) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
     """Bend the true label towards the proposal as far as its topology allows.
 
     One simple pixel after the other is flipped where the label differs from the proposal, the most certain pixel (the
@@ -43,11 +46,21 @@ def warp_label(prediction, truth, threshold=0.5, thin=False):
     References
     ----------
     Jain et al. 2010 (the measure); Ronneberger et al. 2015, table 1 (its use).
+
+    Examples
+    --------
+    >>> truth = [[1, 1, 0, 1, 1]]  # two cells
+    >>> warp_label([[1, 0, 0, 1, 1]], truth).tolist()  # the first can shrink
+    [[1, 0, 0, 1, 1]]
+    >>> warp_label([[1, 1, 1, 1, 1]], truth).tolist()  # but they cannot become one
+    [[1, 1, 0, 1, 1]]
     """
     return _joined([one.warped for one in _compared(prediction, truth, threshold, thin)], truth)
 
 
-def warping_errors(prediction, truth, threshold=0.5, thin=False):
+def warping_errors(
+    prediction: Stack, truth: Stack, threshold: float = 0.5, thin: bool = False
+) -> tuple[NDArray[np.bool_] | list[NDArray[np.bool_]], NDArray[np.bool_] | list[NDArray[np.bool_]]]:
     """Pixels where the proposal splits or merges cells, after the truth has been warped onto it.
 
     Parameters, errors and warnings are those of `warp_label`. A pixel where warped label and proposal still differ is
@@ -61,6 +74,12 @@ def warping_errors(prediction, truth, threshold=0.5, thin=False):
     split, merge : two bool arrays of the shape of `truth`
         True on the pixels that split a true cell, and on those that merge true cells. Lists if the slices differ in
         size.
+
+    Examples
+    --------
+    >>> split, merge = warping_errors([[1, 0, 1, 1, 1]], [[1, 1, 1, 0, 1]])  # the gap is in the wrong cell
+    >>> split.astype(int).tolist(), merge.astype(int).tolist()
+    ([[0, 1, 0, 0, 0]], [[0, 0, 0, 1, 0]])
     """
     masks = zip(*(one.faults for one in _compared(prediction, truth, threshold, thin)))
     split, merge = (_joined(kind, truth) for kind in masks)
