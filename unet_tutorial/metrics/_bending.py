@@ -33,14 +33,12 @@ _SIMPLE = bytes(is_simple([code >> k & 1 for k in range(8)]) for code in range(2
 
 def bend(label, proposal, probability, threshold):
     """Mask of the pixels that no sequence of simple flips, most certain first, turns from label into proposal."""
-    height, width = label.shape
-    padded = np.pad(label, 2)
-    codes = sum(padded[1 + dy : height + 3 + dy, 1 + dx : width + 3 + dx] << k for k, (dy, dx) in enumerate(NEIGHBOURS))
-    stride = width + 2
-    codes = bytearray(codes)
+    padded = np.pad(label, 1)  # around it nobody asks for a code
+    codes = bytearray(sum(np.roll(padded, (-dy, -dx), (0, 1)) << k for k, (dy, dx) in enumerate(NEIGHBOURS)))
+    stride = padded.shape[1]
     seen_by = [(dy * stride + dx, 1 << (k + 4) % 8) for k, (dy, dx) in enumerate(NEIGHBOURS)]
 
-    columns, rows = np.divmod(np.flatnonzero((label != proposal).T), height)
+    columns, rows = np.divmod(np.flatnonzero((label != proposal).T), label.shape[0])
     order = np.argsort(-np.abs(probability[rows, columns].astype(float) - threshold), kind="stable")
     left = ((rows[order] + 1) * stride + columns[order] + 1).tolist()
     before = None
@@ -53,7 +51,7 @@ def bend(label, proposal, probability, threshold):
             else:
                 waiting.append(pixel)
         left = waiting
-    mask = np.zeros((height + 2, stride), bool)
+    mask = np.zeros(padded.shape, bool)
     mask.flat[left] = True
     return mask[1:-1, 1:-1]
 

@@ -214,8 +214,7 @@ def compare(prediction: ArrayLike, truth: ArrayLike, threshold: float = 0.5, thi
     >>> round(one.score("pixel_error"), 3), round(one.rand.split, 3)
     (0.25, 0.75)
     """
-    stack = next(comparisons(as_slice(prediction), truth, as_threshold(threshold), thin))
-    return stack[0]
+    return next(comparisons(as_slice(prediction), truth, as_threshold(threshold), thin))[0]
 
 
 def comparisons(prediction, truth, thresholds, thin=False):

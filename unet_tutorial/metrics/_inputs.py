@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._shared.checks import as_array, as_cells, as_label, warn, within_one
 
 THRESHOLDS = tuple(k / 10 for k in range(11))
+TWO_CLASSES = ", (H, W) or (N, H, W); of a two-class output take the channel of cell, output[..., 1]"
 
 Stack = ArrayLike | Sequence[ArrayLike]  # (H, W) or (N, H, W), or a list of N slices of any sizes
 
@@ -51,11 +52,7 @@ def as_stacks(prediction, truth, name="prediction"):
         prediction = [as_probability(*one) for one in named(prediction, name)]
     else:
         prediction = as_probability(prediction, name)
-    if shapes(prediction) != shapes(truth):
-        raise ValueError(
-            f"{name} of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal, "
-            "(H, W) or (N, H, W); of a two-class output take the channel of cell, output[..., 1]"
-        )
+    same_shapes(prediction, truth, name, TWO_CLASSES)
     if np.ndim(prediction[0]) == 1:
         prediction, truth = prediction[None], truth[None]
     labels = [as_label(*one) for one in named(truth, "truth")]
@@ -84,10 +81,11 @@ def as_pairs(prediction, truth, check, names=("prediction", "truth")):
     return [(check(*one), check(*other)) for one, other in zip(*map(named, stacks, names))]
 
 
-def same_shapes(prediction, truth, name):
+def same_shapes(prediction, truth, name, cure=""):
     """Raise ValueError unless both have the same shape, slice by slice."""
-    if shapes(prediction) != shapes(truth):
-        raise ValueError(f"{name} of shape {shapes(prediction)} and truth of shape {shapes(truth)}: must be equal")
+    both = shapes(prediction), shapes(truth)
+    if both[0] != both[1]:
+        raise ValueError(f"{name} of shape {both[0]} and truth of shape {both[1]}: must be equal{cure}")
 
 
 def gather(stack, name):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._shared.checks import as_array, as_size, shape_cure
-from ._inputs import Stack, as_pairs, as_stacks, gather, shapes
+from ._inputs import Stack, as_pairs, as_stacks, gather, same_shapes
 
 CERTAIN = 1e-7  # no probability counts as nearer to 0 or 1
 
@@ -166,8 +166,7 @@ def _as_weights(weights, truth):
     weights = gather(weights, "weights")
     if not isinstance(weights, list) and weights.ndim == 2:
         weights = weights[None]
-    if shapes(weights) != shapes(truth):
-        raise ValueError(f"weights of shape {shapes(weights)} and truth of shape {shapes(truth)}: must be equal")
+    same_shapes(weights, truth, "weights")
     if not all(one.dtype.kind in "biuf" and np.isfinite(one).all() and (one >= 0).all() for one in weights):
         raise ValueError("weights: hold a value that is negative, infinite or no number; clip them or set them to 0")
     if not any(one.any() for one in weights):

@@ -55,7 +55,8 @@ def warp_label(
     >>> warp_label([[1, 1, 1, 1, 1]], truth).tolist()  # but they cannot become one
     [[1, 1, 0, 1, 1]]
     """
-    return _joined([one.warped for one in _compared(prediction, truth, threshold, thin)], truth)
+    stack = next(comparisons(prediction, truth, as_threshold(threshold), thin))
+    return _joined([one.warped for one in stack], truth)
 
 
 def warping_errors(
@@ -81,13 +82,8 @@ def warping_errors(
     >>> split.astype(int).tolist(), merge.astype(int).tolist()
     ([[0, 1, 0, 0, 0]], [[0, 0, 0, 1, 0]])
     """
-    masks = zip(*(one.faults for one in _compared(prediction, truth, threshold, thin)))
-    split, merge = (_joined(kind, truth) for kind in masks)
-    return split, merge
-
-
-def _compared(prediction, truth, threshold, thin):
-    return next(comparisons(prediction, truth, as_threshold(threshold), thin))
+    stack = next(comparisons(prediction, truth, as_threshold(threshold), thin))
+    return tuple(_joined(masks, truth) for masks in zip(*(one.faults for one in stack)))
 
 
 def _joined(slices, truth):
