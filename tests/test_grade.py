@@ -355,3 +355,8 @@ def test_the_grader_takes_no_functions_from_a_student(tmp_path):
         wire.send(file, grade.feedback)
     with open(tmp_path / "pipe", "rb") as file, pytest.raises(wire.Malformed):
         wire.receive(file)
+
+
+def test_the_page_for_instructors_says_when_a_cell_is_stopped():
+    assert grade.Limits().cell_seconds == 60
+    assert "a cell that loops is stopped after a\nminute" in (ROOT / "book/instructors.md").read_text(encoding="utf-8")
