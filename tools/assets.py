@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from .notebooks import ROOT, dependencies
@@ -44,18 +45,17 @@ def still(image, probability):
     import matplotlib
 
     matplotlib.use("agg")
-    from unet_tutorial import plotting
-    from unet_tutorial.metrics import _segments
+    from unet_tutorial import metrics, plotting
 
     plotting.use_style()
     fig, _ = plotting.show_row(
-        [image, probability, _segments.segments(probability)],
+        [image, probability, metrics.segments(probability)],
         ["image", "probability of cell", "segments"],
         ["image", "probability", "cells"],
     )
-    file = io.BytesIO()
-    plotting.save_figure(fig, file)
-    return file.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        plotting.save_figure(fig, Path(folder, "still.png"))
+        return Path(folder, "still.png").read_bytes()
 
 
 def png(values):
