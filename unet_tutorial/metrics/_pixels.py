@@ -74,8 +74,8 @@ def calibration_error(probability: Stack, truth: Stack, bins: int = 10) -> float
     Returns
     -------
     float
-        In 0..1, 0 is perfect: the sum over the bins of |mean probability - share of cell|, each times the share of
-        all pixels that lie in the bin. Pixels of all slices are taken together; an empty bin adds nothing.
+        In 0..1, 0 is perfect: the sum over the bins of the distance between mean probability and share of cell, each
+        times the share of all pixels that lie in the bin. Pixels of all slices are taken together; an empty bin adds nothing.
 
     Raises
     ------

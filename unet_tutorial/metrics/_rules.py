@@ -22,7 +22,7 @@ class Scores(NamedTuple):
 class Rule(NamedTuple):
     """How a score is read from comparisons, and which of two values is better.
 
-    Attributes
+    Parameters
     ----------
     part : function
         What it reads from the `Comparison` of a slice: an attribute, small whatever the size of the slice.
