@@ -75,7 +75,8 @@ def calibration_error(probability: Stack, truth: Stack, bins: int = 10) -> float
     -------
     float
         In 0..1, 0 is perfect: the sum over the bins of the distance between mean probability and share of cell, each
-        times the share of all pixels that lie in the bin. Pixels of all slices are taken together; an empty bin adds nothing.
+        times the share of all pixels that lie in the bin. Pixels of all slices are taken together; an empty bin adds
+        nothing.
 
     Raises
     ------
