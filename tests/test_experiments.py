@@ -31,8 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.filterwarnings("ignore:prediction.*agrees with the truth")  # after thirty steps, by chance
 TINY = recipes.Recipe(filters=2, depth=1, tile=44, steps=30, drop_out=0.5, precision="float32")
 STEPS_WITH_VALIDATION = dataclasses.replace(TINY, validation=(0, 29), watch=5)
-SHARED = dataclasses.replace(TINY, drop_out=0.0)  # each worker would drop other features
-LONG = dataclasses.replace(SHARED, steps=60)
+LONG = dataclasses.replace(TINY, drop_out=0.0, steps=60)  # with drop-out, each worker would drop other features
 DIGITS = 1e-4  # the curve in a record keeps four decimals
 LIMIT = 1200  # seconds until a process that hangs is given up, on a busy machine too
 
@@ -105,7 +104,7 @@ def test_one_seed_gives_one_record_and_another_seed_another(tmp_path, whole):
 SCRIPT = """
 import sys; sys.path.insert(0, "tests")
 import test_experiments as t
-t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION, "shared": t.SHARED, "long": t.LONG}}
+t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION, "long": t.LONG}}
 t.recipes.EXPERIMENTS = {{name: t.recipes.Experiment("?", "-", {{name: name}}, (0,)) for name in t.recipes.RUNS}}
 stack = t.synthetic_stack()
 t.datasets.load_isbi2012 = lambda: stack
@@ -429,29 +428,6 @@ def cluster(tmp_path, name):
     return worker
 
 
-def test_two_workers_make_the_steps_of_one_with_the_double_batch(tmp_path, monkeypatch):
-    worker = cluster(tmp_path, "shared")
-    processes = [worker(0), worker(1)]
-    try:
-        texts = [process.communicate(timeout=LIMIT)[0] for process in processes]
-    finally:
-        kill(*processes)
-    assert "30 steps" in texts[0], texts
-    two = records.read("shared", 0, tmp_path / "records")
-    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(SHARED, batch_size=2))
-    one = run(tmp_path)
-    assert two["processor"]["replicas"] == 2 and two["configuration"]["batch_size"] == 1
-    assert_agree(two["first_losses"], one["first_losses"], terms_of_all_steps(SHARED), dtype=np.float32)
-    # a pixel at a threshold may fall on either side of it, and open or close a border
-    assert two["held_out"]["all"]["v_rand"] == pytest.approx(one["held_out"]["all"]["v_rand"], abs=0.05)
-
-
-def terms_of_all_steps(recipe):
-    """Each step adds its rounding to the weights of the last one."""
-    model, *_ = _setup.build(recipe, 0, _setup.split_data(recipe, 0))
-    return recipe.steps * longest_sum(model)
-
-
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     """Record of two workers of whom none is lost."""
@@ -459,11 +435,26 @@ def unbroken(tmp_path_factory):
     worker = cluster(folder, "long")
     processes = [worker(0), worker(1)]
     try:
-        for process in processes:
-            process.communicate(timeout=LIMIT)
+        texts = [process.communicate(timeout=LIMIT)[0] for process in processes]
     finally:
         kill(*processes)
+    assert "60 steps" in texts[0], texts
     return records.read("long", 0, folder / "records")
+
+
+def test_two_workers_make_the_steps_of_one_with_the_double_batch(tmp_path, monkeypatch, unbroken):
+    monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(LONG, batch_size=2))
+    one = run(tmp_path)
+    assert unbroken["processor"]["replicas"] == 2 and unbroken["configuration"]["batch_size"] == 1
+    assert_agree(unbroken["first_losses"], one["first_losses"], terms_of_all_steps(LONG), dtype=np.float32)
+    # a pixel at a threshold may fall on either side of it, and open or close a border
+    assert unbroken["held_out"]["all"]["v_rand"] == pytest.approx(one["held_out"]["all"]["v_rand"], abs=0.05)
+
+
+def terms_of_all_steps(recipe):
+    """Each step adds its rounding to the weights of the last one."""
+    model, *_ = _setup.build(recipe, 0, _setup.split_data(recipe, 0))
+    return recipe.steps * longest_sum(model)
 
 
 @pytest.mark.parametrize("lost", [0, 1])
