@@ -325,12 +325,12 @@ def test_pytest_says_at_its_start_whether_the_book_is_built():
 
 def test_a_warning_and_dead_links_fail_every_build_until_they_are_mended(root):
     links = "<a href='gone.html'>gone</a> and <a href='#gone'>gone</a>"
-    for times, faults, *messages in (
+    for builds, faults, *messages in (
         (2, f"[gone](gone.md) {links}", "Sphinx"),
         (1, links, "gone.html", "no such anchor"),
     ):
         save(root, ("markdown", f"# One\n\n{faults}"), ("code", "1"))
-        for _ in range(times):
+        for _ in range(builds):
             with pytest.raises(Failed) as failure:
                 Book(root).build()
             assert all(message in str(failure.value) for message in messages)
