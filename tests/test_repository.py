@@ -652,7 +652,7 @@ def test_the_house_is_small_enough_to_hold_in_mind():
     assert len(plan) <= house.ROOMS and sum(map(len, plan.values())) <= house.ARROWS
 
 
-def test_an_arrow_back_a_room_without_a_place_and_a_hidden_import_are_seen(tmp_path):
+def test_an_arrow_back_and_an_import_inside_a_function_are_seen(tmp_path):
     package = tmp_path / "toy"
     for name, content in {
         "__init__.py": "",
