@@ -9,6 +9,8 @@ import time
 from unet_tutorial import datasets, training, weight_maps
 from unet_tutorial.model import build_unet, first_weights
 
+import keras
+
 STEPS, WARM_UP = 20, 3
 
 
@@ -17,14 +19,13 @@ def seconds(side, filters, workers):
     model = first_weights(build_unet((side, side, 1), base_filters=filters, depth=3))
     batches = training.TileBatches(images, cells, model, augment={}, weigh=weight_maps.weight_map, workers=workers)
     marks = []
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: marks.append(time.perf_counter()))
     training.train(
         model,
         batches,
         WARM_UP + STEPS,
         training.fast_optimizer(),
-        watch=lambda model, step: marks.append(time.perf_counter()),
-        watch_every=1,
-        progress=False,
+        callbacks=[clock, training.ProgressBar(show=False)],
     )
     return (marks[-1] - marks[WARM_UP - 1]) / STEPS
 

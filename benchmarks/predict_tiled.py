@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from unet_tutorial import pretrained
-from unet_tutorial._tensorflow import tf
+from unet_tutorial._backend._tensorflow import tf
 from unet_tutorial.model import build_unet
 from unet_tutorial.tiling import mirror_pad, predict_flipped, predict_rotated, predict_tiled
 

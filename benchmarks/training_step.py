@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from unet_tutorial._tensorflow import keras, tf
+from unet_tutorial._backend._tensorflow import keras, tf
 from unet_tutorial.model import build_unet
 
 FILTERS = 16

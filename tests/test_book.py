@@ -11,7 +11,7 @@ from unet_tutorial.experiments import recipes
 
 BOOK = Book()
 CHAPTERS = BOOK.chapters()
-SETUP_LINES = 7
+SETUP_LINES = 9
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 

@@ -16,7 +16,7 @@ from matplotlib.image import imread
 from matplotlib.patches import FancyArrow, Rectangle
 
 from unet_tutorial import geometry, plotting
-from unet_tutorial._tensorflow import keras
+from unet_tutorial._backend import keras
 from unet_tutorial.model import build_unet, resize_unet
 from unet_tutorial.plotting._layout import ARM, THICK, THIN
 from unet_tutorial.plotting._style import COLOURS, tint

@@ -17,18 +17,23 @@ BESIDE = {  # what chapters and outsiders use of rooms that have no face
     "experiments.timing": ("local_workers", "noise"),
 }
 MODULES = sorted(imports.modules(notebooks.ROOT, notebooks.PACKAGE))
-RUN_ELSEWHERE = ("__main__", "exercises")  # a command line; the grader's own
+RUN_ELSEWHERE = ("__main__", "exercises", "_jax")  # a command line; the grader's own; `make test-jax`
 
 
 def public():
-    """Room and name of every function that a face offers or a chapter uses, and of TileBatches."""
-    yield "training.TileBatches"
+    """Room and name of every function that a face offers or a chapter uses, and of the classes of training."""
+    yield from (f"training.{name}" for name in ("Budget", "Checkpoint", "ProgressBar", "TileBatches"))
     yield from (f"{room}.{name}" for room, names in BESIDE.items() for name in names)
     for room in FACES.split():
         module = importlib.import_module(f"unet_tutorial.{room}")
         for name in getattr(module, "__all__", vars(module)):
             found = getattr(module, name)
-            if not name.startswith("_") and inspect.isfunction(found) and found.__module__.startswith(module.__name__):
+            own = (
+                hasattr(module, "__all__") or found.__module__ == module.__name__
+                if inspect.isfunction(found)
+                else False
+            )
+            if own and not name.startswith("_"):
                 yield f"{room}.{name}"
 
 

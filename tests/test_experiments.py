@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 from unet_tutorial import datasets, pretrained, training
+from unet_tutorial._backend import keras
 from unet_tutorial._shared import files
-from unet_tutorial._tensorflow import keras
 from unet_tutorial.experiments import _machine, _setup, recipes, records, runs
 from unet_tutorial.experiments.__main__ import main
 from unet_tutorial.rounding import assert_agree, longest_sum, rounding_bound
@@ -191,11 +191,12 @@ def test_a_plateau_of_the_validation_loss_ends_training_at_its_lowest_point(tmp_
     kept = {}
 
     class Scripted(runs.Validation):
-        def __call__(self, model, step):
-            kept[step] = [weight.copy() for weight in model.get_weights()]
+        def on_epoch_end(self, epoch, logs=None):
+            step = 5 * (epoch + 1)
+            kept[step] = [weight.copy() for weight in self.model.get_weights()]
             if step == 10:
-                pretrained.save_weights(model, self.best)
-            return next(losses)
+                pretrained.save_weights(self.model, self.best)
+            logs["val_loss"] = next(losses)
 
     monkeypatch.setattr(runs, "Validation", Scripted)
     record = run(tmp_path, "watched")
@@ -215,11 +216,12 @@ def test_the_rate_falls_to_a_tenth_on_the_first_plateau_and_the_second_ends_trai
     monkeypatch.setattr(_setup, "make_optimizer", lambda recipe: made)
 
     class Scripted(runs.Validation):
-        def __call__(self, model, step):
+        def on_epoch_end(self, epoch, logs=None):
+            step = 5 * (epoch + 1)
             rates[step] = float(made.learning_rate.numpy())
             if step == 35:
-                pretrained.save_weights(model, self.best)
-            return losses[step // 5 - 1]
+                pretrained.save_weights(self.model, self.best)
+            logs["val_loss"] = losses[epoch]
 
     monkeypatch.setattr(runs, "Validation", Scripted)
     record = run(tmp_path, "watched")
@@ -231,7 +233,9 @@ def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
     recipe = STEPS_WITH_VALIDATION
     split = _setup.split_data(recipe, 0)
     model, *_ = _setup.build(recipe, 0, split)
-    watch = runs.Validation(recipe, split, tmp_path / "best.npz")
+    validation, logs = runs.Validation(recipe, split, tmp_path / "best.npz"), {}
+    validation.set_model(model)
+    validation.on_epoch_end(0, logs)
     p = runs.predict(recipe, model, split.images[[0, 29]])
     energies = []
     for probability, ids in zip(p, split.cells[[0, 29]]):
@@ -240,7 +244,7 @@ def test_validation_is_the_weighted_cross_entropy_of_whole_slices(tmp_path):
             -weights[pixel] * np.log(probability[pixel] if ids[pixel] else 1 - probability[pixel])
             for pixel in np.ndindex(ids.shape)
         ]
-    assert_agree(watch(model, 5), np.mean(energies), longest_sum(model) + len(energies), dtype=np.float32)
+    assert_agree(logs["val_loss"], np.mean(energies), longest_sum(model) + len(energies), dtype=np.float32)
 
 
 def test_the_seed_chooses_the_slices_and_held_out_ones_are_never_among_them():

@@ -81,7 +81,7 @@ def test_a_training_checkpoint_opens_for_prediction(tmp_path, drop_out):
 
     model, path = unet(drop_out=drop_out), tmp_path / "run.npz"
     tiles = training.TileBatches(*(np.ones((1, 30, 30), kind) for kind in (np.float32, int)), model)
-    training.train(model, tiles, 2, training.fast_optimizer(), checkpoint=path)
+    training.train(model, tiles, 2, training.fast_optimizer(), callbacks=[training.Checkpoint(path)])
     for options in ({}, {"drop_out": drop_out}):
         other = unet(**options)
         pretrained.load_weights(other, path)

@@ -496,11 +496,13 @@ def test_publishing_tags_before_it_publishes_the_branch_that_pages_are_edited_on
 
 def test_the_weekly_job_takes_the_release_by_the_line_of_the_readme_and_the_branch(few, origin, tmp_path):
     lines = re.findall(r"^pip install .*$", (ROOT / "README.md").read_text(), re.M)
-    assert lines == [f'pip install "unet-tutorial @ git+https://github.com/{slug(ROOT)}@v{unet_tutorial.__version__}"']
+    assert lines == [
+        f'pip install "unet-tutorial[tensorflow] @ git+https://github.com/{slug(ROOT)}@v{unet_tutorial.__version__}"'
+    ]
     script("publish", "Tag the version", few)
     (few / "book/later.ipynb").write_text("{}")
     later = commit(few)
-    line = f"unet-tutorial @ git+https://github.com/{slug(ROOT)}@v7.10.0"
+    line = f"unet-tutorial[tensorflow] @ git+https://github.com/{slug(ROOT)}@v7.10.0"
     for version, package, there in (("main", ".", True), ("release", line, False)):
         done = script("colab", "last release", few, VERSION=version, GITHUB_ENV=str(tmp_path / version))
         assert done.returncode == 0, done.stderr

@@ -6,8 +6,8 @@ import types
 import numpy as np
 import pytest
 
-from unet_tutorial._tensorflow import tf
-from unet_tutorial.training import _strategies
+from unet_tutorial._backend import _strategies
+from unet_tutorial._backend._tensorflow import keras, tf
 
 
 class Replicas:
@@ -52,9 +52,17 @@ def test_one_device_mirrored_computes_what_no_strategy_computes():
     assert values == [5.0, 5.0] and _strategies.replicas(strategy) == 1 and _strategies.is_chief(strategy)
 
 
-def test_machines_agree_on_one_number():
+def test_the_total_is_the_number_of_every_replica_together():
     strategy = _strategies.make_strategy("mirrored")
-    assert _strategies.agree(strategy, 7) and _strategies.agree(None, 7)
+    assert _strategies.total(strategy, 7) == 7 == _strategies.total(None, 7)
+
+
+def test_the_strategy_of_a_model_is_the_one_it_was_made_in():
+    strategy = _strategies.make_strategy("mirrored")
+    with strategy.scope():
+        inside = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    outside = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    assert _strategies.strategy_of(inside) is strategy and _strategies.strategy_of(outside) is None
 
 
 @pytest.mark.parametrize("task_id, chief", [(0, True), (None, True), (1, False)])

@@ -44,7 +44,7 @@ def whole(model, image, depth, padding="valid"):
     remainder = {1: 0, 2: 0, 3: 4, 4: 4}[depth] if padding == "valid" else 0  # of a legal output
     pads = [(lost, lost + (remainder - side) % unit) for side in image.shape[:2]]
     padded = np.pad(image, [*pads, (0, 0)], mode="reflect")
-    logits = resize_unet(model, padded.shape)(padded[np.newaxis])[0].numpy()
+    logits = np.asarray(resize_unet(model, padded.shape)(padded[np.newaxis])[0])
     return logits[: image.shape[0], : image.shape[1]]
 
 
@@ -75,6 +75,7 @@ def test_stitched_equals_whole_with_valid_padding(depth, tile, shape):
     assert_agree(stitched, softmax(whole(model, image, depth)), longest_sum(model))
 
 
+@pytest.mark.backends
 @pytest.mark.rounding
 @pytest.mark.parametrize(
     "depth, tile, shape",
@@ -242,6 +243,7 @@ def test_channels():
     assert_agree(predict_tiled(grey, image[..., 0]), predict_tiled(grey, image[..., :1]), longest_sum(grey))
 
 
+@pytest.mark.backends
 def test_probabilities_are_the_soft_max_the_sigmoid_or_the_model_s_own():
     image = picture(11, 20)
     one = lively((24, 24, 1), 1, classes=1)
@@ -288,6 +290,7 @@ def test_one_trace_serves_all_tiles_images_and_batches():
         assert len(traces) == 1
 
 
+@pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # the file has weights and no optimizer
 def test_new_weights_are_seen_however_they_were_set(tmp_path):
     model, other = lively((24, 24, 1), 1), lively((24, 24, 1), 1, seed=1)
@@ -315,6 +318,7 @@ def test_new_weights_are_seen_however_they_were_set(tmp_path):
     assert_agree(predict_tiled(loaded, image), seen[-1], longest_sum(model))
 
 
+@pytest.mark.backends
 def test_a_layer_that_was_changed_is_traced_again():
     model, image = lively((24, 24, 1), 1), picture(11, 20)
     seen = [predict_tiled(model, image)]
@@ -350,6 +354,7 @@ def test_a_precision_policy_holds_for_the_nets_made_under_it():
     assert np.abs(predict_tiled(single, image) - before).max() > 1e-5
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("sides, tile", [((24, 24), None), ((24, 24), 32), ((None, None), None)])
 def test_what_is_traced_is_freed_with_the_model(sides, tile):
     model = lively((*sides, 1), 1)
@@ -449,6 +454,7 @@ def test_every_pixel_comes_from_one_tile_at_least_and_from_trusted_output(paddin
 # Rotated and flipped versions
 
 
+@pytest.mark.backends
 @pytest.mark.rounding
 def test_right_angle_turns_are_exact():
     model = lively((24, 24, 1), 1)

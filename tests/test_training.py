@@ -1,5 +1,7 @@
 """Laws of the input pipeline, the paper's recipe and the training loop, on nets of depth 1: 28 px in, 12 out."""
 
+import contextlib
+import functools
 import itertools
 import json
 import threading
@@ -7,12 +9,13 @@ import warnings
 
 import numpy as np
 import pytest
+from gradients import value_and_gradients
 
 from unet_tutorial import losses, pretrained, training, weight_maps
-from unet_tutorial._tensorflow import keras, tf
+from unet_tutorial._backend import keras
 from unet_tutorial.model import build_unet
 from unet_tutorial.rounding import assert_agree, largest_difference, longest_sum, rounding_bound
-from unet_tutorial.training import _loop
+from unet_tutorial.training import Checkpoint, _callbacks, _checkpoints, _loop
 
 SIDE, OUT, MARGIN = 28, 12, 8
 
@@ -249,6 +252,7 @@ def test_an_error_of_a_worker_comes_out_and_no_thread_is_left():
     assert threading.active_count() == before
 
 
+@pytest.mark.backends
 def test_fit_takes_the_batches_and_makes_the_steps_of_train():
     trained, fitted = tiny_unet(), tiny_unet()
     losses_of_train = training.train(trained, batches(trained, weigh=weight_maps.weight_map), 5).losses
@@ -336,14 +340,20 @@ def test_a_learning_rate_must_be_positive(optimizer, rate):
         optimizer(rate)
 
 
+def energy_of(model, images, labels, weigh):
+    """Equation 1 with its minus sign, as it stands there, divided by the number of pixels."""
+    logs = keras.ops.log_softmax(model(images))
+    right = keras.ops.take_along_axis(logs, labels[..., None], axis=-1)[..., 0]
+    return -keras.ops.mean(weigh * right)
+
+
 def descend(model, tiles, momentum):
     """Energies of the steps, and by how much all variables change, by hand."""
     energies, velocity = [], [np.zeros(variable.shape, np.float32) for variable in model.trainable_variables]
     for images, labels, weigh in tiles:
-        with tf.GradientTape() as tape:
-            logits = model(images)
-            energy = -tf.reduce_mean(weigh * tf.gather(tf.nn.log_softmax(logits), labels, axis=-1, batch_dims=3))
-        gradients = tape.gradient(energy, model.trainable_variables)
+        energy, gradients = value_and_gradients(
+            functools.partial(energy_of, model, images, labels, weigh), model.trainable_variables
+        )
         velocity = [momentum * old - 1e-3 * np.asarray(new) for old, new in zip(velocity, gradients)]
         energies.append(float(energy))
         for variable, change in zip(model.trainable_variables, velocity):
@@ -351,6 +361,7 @@ def descend(model, tiles, momentum):
     return energies
 
 
+@pytest.mark.backends
 @pytest.mark.rounding
 def test_the_default_recipe_is_momentum_descent_on_the_weighted_cross_entropy():
     tiles = list(itertools.islice(batches(tiny_unet(), weigh=weight_maps.weight_map), 3))
@@ -403,16 +414,65 @@ def test_loss_falls_on_held_out_images_and_not_with_shuffled_labels():
     assert mean_loss(model, held_out) > 0.4  # 0.563 to 0.578; seed 1 gives these digits on every processor tried
 
 
-def test_history_counts_steps_and_keeps_what_was_watched(net):
+class Tells(keras.callbacks.Callback):
+    """Adds to the logs of each epoch what a function of the model and its epoch gives."""
+
+    def __init__(self, tell):
+        super().__init__()
+        self.tell = tell
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = self.tell(self.model, epoch)
+
+
+class StopsAt(keras.callbacks.Callback):
+    """Ends training after a step."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = self.params["history"].steps == self.step
+
+
+def test_history_counts_steps_and_keeps_what_the_epochs_told(net):
     model = tiny_unet()
-    history = training.train(model, batches(model), 7, watch=lambda model, step: [step, model.name], watch_every=3)
+    history = training.train(
+        model, batches(model), 7, callbacks=[Tells(lambda model, epoch: [epoch, model.name])], epoch=3
+    )
     assert history.steps == 7 == len(history.losses)
-    assert history.watched == [(3, [3, "unet"]), (6, [6, "unet"])]
-    assert training.train(model, batches(model), 100, watch=lambda model, step: 1).watched == [(100, 1)]
+    assert [step for step, _ in history.epochs] == [3, 6] and history.told("val_loss") == [[0, "unet"], [1, "unet"]]
+    assert history.told("loss") == [np.mean(history.losses[:3]), np.mean(history.losses[3:6])]
+    assert [step for step, _ in training.train(model, batches(model), 100).epochs] == [100]
     assert training.train(model, batches(model), 0).losses == []
     assert training.History().steps == 0
 
 
+def test_callbacks_are_called_as_fit_calls_them():
+    class Notes(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.calls = []
+
+    def note(name):
+        return lambda self, number=None, logs=None: self.calls.append(
+            (name, number if name != "on_train_begin" else None)
+        )
+
+    events = "on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_train_batch_end", "on_epoch_end"
+    for event in events:
+        setattr(Notes, event, note(event))
+    ours, theirs = Notes(), Notes()
+    model = tiny_unet()
+    training.train(model, batches(model), 6, callbacks=[ours], epoch=3)
+    model = tiny_unet()
+    model.compile(training.paper_optimizer(), losses.weighted_cross_entropy_loss())
+    model.fit(batches(model), steps_per_epoch=3, epochs=2, shuffle=False, verbose=0, callbacks=[theirs])
+    assert ours.calls == theirs.calls and len(ours.calls) == 17
+
+
+@pytest.mark.backends
 def test_drop_out_is_on_while_training():
     for rate in (0, 0.5):
         model = tiny_unet(drop_out=rate)
@@ -427,7 +487,7 @@ def test_another_loss_can_be_given():
 
     def loss(labels, outputs, weights):
         seen.append((labels.shape, outputs.shape, weights.shape))
-        return 7.0 + 0.0 * tf.reduce_sum(outputs)
+        return 7.0 + 0.0 * keras.ops.sum(outputs)
 
     assert training.train(model, batches(model), 2, loss=loss).losses == [7.0, 7.0]
     assert seen[0] == ((1, OUT, OUT), (1, OUT, OUT, 2), (1, OUT, OUT))
@@ -466,6 +526,8 @@ def test_the_same_seed_gives_the_same_run():
 
 
 def test_set_seed_makes_operations_deterministic(monkeypatch):
+    import tensorflow as tf
+
     called = []
     monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: called.append(True))
     training.set_seed(0)
@@ -482,79 +544,69 @@ def test_set_seed_refuses_what_is_no_seed():
 # Checkpoints
 
 
-def recipe(seed=0, rate=0.02, **options):
-    """Everything that draws numbers: drop-out, augmentation, weights; `seed` is of the net only."""
+def recipe(seed=0, optimizer=None):
+    """Everything that draws numbers: drop-out, augmentation, weights; `seed` is of the net only. And an epoch of 3."""
     model = tiny_unet(seed, drop_out=0.5)
-    options = {
-        "watch": lambda model, step: np.float32(step) / 3,
-        "watch_every": 3,
-        "optimizer": training.paper_optimizer(rate),
-        **options,
-    }
-    return model, batches(model, augment={"sigma": 2.0}, weigh=weight_maps.weight_map), options
+    tiles = batches(model, augment={"sigma": 2.0}, weigh=weight_maps.weight_map)
+    return model, tiles, optimizer or training.paper_optimizer(0.02)
 
 
+def go_on(model, tiles, optimizer, steps, *callbacks, epoch=3):
+    """Train with a validation loss that falls for three epochs, then rises."""
+    fall = Tells(lambda model, epoch: np.float32(abs(epoch - 2)) / 3)
+    return training.train(model, tiles, steps, optimizer, callbacks=[fall, *callbacks], epoch=epoch)
+
+
+@pytest.mark.backends
 @pytest.mark.rounding
 @pytest.mark.parametrize("fast", [False, True])
 def test_resumed_run_gives_the_numbers_of_one_that_never_stopped(tmp_path, fast):
     def optimizer():
         return training.fast_optimizer() if fast else training.paper_optimizer()
 
-    model, tiles, options = recipe(optimizer=optimizer())
-    whole = training.train(model, tiles, 8, **options)
+    model, *rest = recipe(optimizer=optimizer())
+    whole = go_on(model, *rest, 8)
     path = tmp_path / "new folder" / "run.npz"
-    first, tiles, options = recipe(optimizer=optimizer())
-    start = training.train(first, tiles, 5, checkpoint=path, **options)
+    start = go_on(*recipe(optimizer=optimizer()), 5, Checkpoint(path))
     assert start.losses == whole.losses[:5]
-    second, tiles, options = recipe(seed=1, optimizer=optimizer())
-    resumed = training.train(second, tiles, 8, checkpoint=str(path), **options)
+    second, *rest = recipe(seed=1, optimizer=optimizer())
+    resumed = go_on(second, *rest, 8, Checkpoint(str(path)))
     assert resumed.losses == whole.losses
-    assert resumed.watched == whole.watched and [step for step, _ in resumed.watched] == [3, 6]
+    assert resumed.epochs == whole.epochs and [step for step, _ in resumed.epochs] == [3, 6]
     assert same_weights(model, second)
     assert [file.name for file in path.parent.iterdir()] == ["run.npz"]
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path):
     path = tmp_path / "run.npz"
-    model, tiles, options = recipe()
-    done = training.train(model, tiles, 3, checkpoint=path, **options)
-    other, tiles, options = recipe(seed=1)
-    assert training.train(other, Stops(tiles, 0), 3, checkpoint=path, **options) == done
-    assert training.train(other, Stops(tiles, 0), 2, checkpoint=path, **options) == done
+    model, *rest = recipe()
+    done = go_on(model, *rest, 3, Checkpoint(path))
+    other, tiles, optimizer = recipe(seed=1)
+    assert go_on(other, Stops(tiles, 0), optimizer, 3, Checkpoint(path)) == done
+    assert go_on(other, Stops(tiles, 0), optimizer, 2, Checkpoint(path)) == done
     assert same_weights(model, other)
 
 
 def test_a_killed_run_loses_at_most_the_steps_since_the_last_checkpoint(tmp_path, monkeypatch):
-    model, tiles, options = recipe()
-    whole = training.train(model, tiles, 8, **options)
+    model, *rest = recipe()
+    whole = go_on(model, *rest, 8)
     path = tmp_path / "run.npz"
-    monkeypatch.setattr(_loop, "time", Clock(1))
-    killed, tiles, options = recipe()
+    monkeypatch.setattr(_checkpoints, "time", Clock(1))
+    killed, tiles, optimizer = recipe()
     with pytest.raises(KeyboardInterrupt):
-        training.train(killed, Stops(tiles, 7), 8, checkpoint=path, every=2.5, **options)
+        go_on(killed, Stops(tiles, 7), optimizer, 8, Checkpoint(path, 2.5))
     assert [file.name for file in tmp_path.iterdir()] == ["run.npz"]
-    resumed, tiles, options = recipe(seed=1)
-    assert training.train(resumed, tiles, 0, checkpoint=path, **options).steps == 6
-    history = training.train(resumed, tiles, 8, checkpoint=path, **options)
+    resumed, *rest = recipe(seed=1)
+    assert go_on(resumed, *rest, 0, Checkpoint(path)).steps == 5
+    history = go_on(resumed, *rest, 8, Checkpoint(path))
     assert history.losses == whole.losses and same_weights(model, resumed)
-
-
-@pytest.mark.parametrize("tick, kept", [(59, 2), (61, 3), (60, 2)])
-def test_a_checkpoint_is_made_when_more_than_a_minute_has_passed(tmp_path, monkeypatch, tick, kept):
-    path = tmp_path / "run.npz"
-    monkeypatch.setattr(_loop, "time", Clock(tick))
-    model = tiny_unet()
-    with pytest.raises(KeyboardInterrupt):
-        training.train(model, Stops(batches(model), 3), 8, checkpoint=path)
-    assert training.train(model, batches(model), 0, checkpoint=path).steps == kept
 
 
 def test_death_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     path = tmp_path / "run.npz"
-    model, tiles, options = recipe()
-    whole = training.train(model, tiles, 6, **options)
-    model, tiles, options = recipe()
-    training.train(model, tiles, 3, checkpoint=path, **options)
+    whole = go_on(*recipe(), 6)
+    trained = recipe()
+    go_on(*trained, 3, Checkpoint(path))
     before = path.read_bytes()
 
     def half(file, **arrays):
@@ -564,11 +616,10 @@ def test_death_while_writing_leaves_the_last_checkpoint_whole(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez", half)
         with pytest.raises(OSError, match="disk full"):
-            training.train(model, tiles, 6, checkpoint=path, every=0, **options)
+            go_on(*trained, 6, Checkpoint(path, 0))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
     (tmp_path / "run.npz.partial").write_bytes(before[:1000])
-    model, tiles, options = recipe(seed=1)
-    assert training.train(model, tiles, 6, checkpoint=path, **options).losses == whole.losses
+    assert go_on(*recipe(seed=1), 6, Checkpoint(path)).losses == whole.losses
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -576,47 +627,47 @@ def test_divergence_leaves_the_last_checkpoint_and_names_it(tmp_path):
     path = tmp_path / "run.npz"
     model = tiny_unet()
     with pytest.raises(FloatingPointError, match="weights of the batch .* go on from .*run.npz"):
-        training.train(model, poisoned(model, 3), 10, checkpoint=path, every=0)
-    assert training.train(tiny_unet(), iter([]), 0, checkpoint=path).steps == 2
+        training.train(model, poisoned(model, 3), 10, callbacks=[Checkpoint(path, 0)])
+    assert training.train(tiny_unet(), iter([]), 0, callbacks=[Checkpoint(path)]).steps == 2
 
 
 def test_checkpoint_of_another_model_or_optimizer_is_refused(tmp_path):
     path = tmp_path / "run.npz"
     model = tiny_unet()
-    training.train(model, batches(model), 1, checkpoint=path)
+    training.train(model, batches(model), 1, callbacks=[Checkpoint(path)])
     wider = build_unet((SIDE, SIDE, 1), base_filters=3, depth=1)
     before = wider.get_weights()
     with pytest.raises(ValueError, match=r"run\.npz: saved from another model or optimizer; delete it"):
-        training.train(wider, batches(wider), 2, checkpoint=path)
+        training.train(wider, batches(wider), 2, callbacks=[Checkpoint(path)])
     assert all(np.array_equal(a, b) for a, b in zip(before, wider.get_weights()))
     with pytest.raises(ValueError, match="another model or optimizer"):
-        training.train(model, batches(model), 2, training.fast_optimizer(), checkpoint=path)
+        training.train(model, batches(model), 2, training.fast_optimizer(), callbacks=[Checkpoint(path)])
 
 
 def test_file_that_is_no_checkpoint_is_refused(tmp_path, net):
     good = tmp_path / "run.npz"
-    training.train(net, batches(net), 1, checkpoint=good)
+    training.train(net, batches(net), 1, callbacks=[Checkpoint(good)])
     whole = good.read_bytes()
     contents = [b"", b"not a checkpoint", whole[: len(whole) // 2], whole[:1500] + b"\xff" * 40 + whole[1540:]]
     for content in contents:
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(ValueError, match=r"bad\.npz: cannot be read"):
-            training.train(net, batches(net), 2, checkpoint=tmp_path / "bad.npz")
+            training.train(net, batches(net), 2, callbacks=[Checkpoint(tmp_path / "bad.npz")])
     np.savez(tmp_path / "other.npz", weights=np.ones(3))
     np.save(tmp_path / "array.npy", np.ones(3))
     np.savez(tmp_path / "text.npz", story=np.array("{"))
     for name in ("other.npz", "array.npy", "text.npz"):
         with pytest.raises(ValueError, match=rf"{name}: cannot be read"):
-            training.train(net, batches(net), 2, checkpoint=tmp_path / name)
+            training.train(net, batches(net), 2, callbacks=[Checkpoint(tmp_path / name)])
 
 
 def test_batches_without_a_generator_can_be_checkpointed(tmp_path):
     path = tmp_path / "run.npz"
     model = tiny_unet()
     tiles = list(itertools.islice(batches(model), 4))
-    training.train(model, iter(tiles[:2]), 2, checkpoint=path)
+    training.train(model, iter(tiles[:2]), 2, callbacks=[Checkpoint(path)])
     model = tiny_unet(seed=1)
-    resumed = training.train(model, iter(tiles[2:]), 4, checkpoint=path)
+    resumed = training.train(model, iter(tiles[2:]), 4, callbacks=[Checkpoint(path)])
     whole = training.train(tiny_unet(), iter(tiles), 4)
     assert resumed.losses == whole.losses
 
@@ -627,46 +678,54 @@ def test_batches_without_a_generator_can_be_checkpointed(tmp_path):
 def test_progress_is_shown_with_steps_and_loss_unless_hidden(capsys, monkeypatch):
     model = tiny_unet()
 
-    def shown(**options):
-        training.train(model, batches(model), 2, **options)
+    def shown(*callbacks):
+        training.train(model, batches(model), 2, callbacks=callbacks)
         return capsys.readouterr().err
 
     monkeypatch.delenv("UNET_TUTORIAL_PROGRESS", raising=False)
     bar = shown()
     assert "2/2" in bar and "step" in bar and "loss=" in bar
-    assert shown(progress=False) == ""
+    assert shown(training.ProgressBar(show=False)) == ""
     monkeypatch.setenv("UNET_TUTORIAL_PROGRESS", "1")
     assert "2/2" in shown()
     monkeypatch.setenv("UNET_TUTORIAL_PROGRESS", "0")
-    assert shown() == "" and shown(progress=True) == ""
+    assert shown() == "" and shown(training.ProgressBar(show=True)) == ""
 
 
 def test_training_ends_where_it_is_told_to_and_adds_up_its_seconds(tmp_path, monkeypatch):
     monkeypatch.setattr(_loop, "time", Clock(2))
     model = tiny_unet()
     tiles = batches(model)
-    history = training.train(model, tiles, 8, checkpoint=tmp_path / "run.npz", stop=lambda past: past.steps == 3)
+    history = training.train(model, tiles, 8, callbacks=[Checkpoint(tmp_path / "run.npz"), StopsAt(3)])
     assert history.steps == 3 and history.seconds == 6
-    history = training.train(model, tiles, 8, checkpoint=tmp_path / "run.npz", stop=lambda past: past.steps == 5)
+    assert training.train(model, tiles, 8, callbacks=[Checkpoint(tmp_path / "run.npz")]) == history  # it has ended
+    history = training.train(model, tiles, 5, callbacks=[StopsAt(9)])
     assert history.steps == 5 and history.seconds == 10
 
 
 def test_a_checkpoint_of_another_identity_is_refused(tmp_path):
     path, model = tmp_path / "run.npz", tiny_unet()
-    training.train(model, batches(model), 2, checkpoint=path, identity={"rate": (0.1, 2)})
-    assert training.train(model, batches(model), 2, checkpoint=path, identity={"rate": [0.1, 2]}).steps == 2
+    training.train(model, batches(model), 2, callbacks=[Checkpoint(path, identity={"rate": (0.1, 2)})])
+    assert (
+        training.train(model, batches(model), 2, callbacks=[Checkpoint(path, identity={"rate": [0.1, 2]})]).steps == 2
+    )
     for other in ({"rate": [0.2, 2]}, None):
         with pytest.raises(ValueError, match="belongs to .*0.1.*, not to .*; delete it or name another file"):
-            training.train(model, batches(model), 2, checkpoint=path, identity=other)
+            training.train(model, batches(model), 2, callbacks=[Checkpoint(path, identity=other)])
 
 
-def test_checkpoints_keep_their_distance(tmp_path, monkeypatch):
-    monkeypatch.setattr(_loop, "time", Clock(1))
-    saved, save = [], _loop.save
-    monkeypatch.setattr(_loop, "save", lambda *state: (saved.append(state[3].steps), save(*state)))
+@pytest.mark.parametrize(
+    "tick, seconds, steps",
+    [(1, 2.5, [2, 5, 8, 10]), (60, 60, [1, 3, 5, 7, 9, 10]), (61, 60, [*range(10), 10]), (1, 99, [10])],
+)
+def test_checkpoints_keep_their_distance(tmp_path, monkeypatch, tick, seconds, steps):
+    monkeypatch.setattr(_checkpoints, "time", Clock(tick))  # looked at before each step, and after a writing
+    saved, write = [], Checkpoint.write
+    monkeypatch.setattr(Checkpoint, "write", lambda self: (saved.append(self.params["history"].steps), write(self)))
     model = tiny_unet()
-    training.train(model, batches(model), 10, checkpoint=tmp_path / "run.npz", every=2.5)
-    assert saved == [3, 6, 9, 10]
+    training.train(model, batches(model), 10, callbacks=[Checkpoint(tmp_path / "run.npz", seconds)], epoch=4)
+    assert saved == steps
+    assert Checkpoint("run.npz").seconds == 60
 
 
 # What is plausible, and wrong
@@ -766,6 +825,7 @@ def test_what_weigh_gives_is_checked_where_it_is_made(net, weigh, words):
         batches(net, weigh=weigh)[0]
 
 
+@pytest.mark.backends
 def test_a_loss_of_nan_says_what_is_lost_and_what_to_do(tmp_path):
     model, path = tiny_unet(), tmp_path / "run.npz"
     with pytest.raises(
@@ -774,7 +834,7 @@ def test_a_loss_of_nan_says_what_is_lost_and_what_to_do(tmp_path):
         r"without .*run.npz or with its weights \(pretrained.load_weights\), "
         "with a lower learning rate",
     ):
-        training.train(model, batches(model), 50, training.paper_optimizer(1e38), checkpoint=path, every=0)
+        training.train(model, batches(model), 50, training.paper_optimizer(1e38), callbacks=[Checkpoint(path, 0)])
     assert not all(
         np.isfinite(weights).all() for weights in model.get_weights()
     )  # why "start again" with this network cannot work
@@ -786,52 +846,54 @@ def rate_of(optimizer):
 
 def test_another_first_rate_is_refused_and_leaves_the_network_as_it_is(tmp_path):
     path, model = tmp_path / "run.npz", tiny_unet()
-    training.train(model, batches(model), 1, training.paper_optimizer(0.01), checkpoint=path)
+    training.train(model, batches(model), 1, training.paper_optimizer(0.01), callbacks=[Checkpoint(path)])
     other = tiny_unet(seed=1)
     before = other.get_weights()
     with pytest.raises(ValueError, match=r"began with the learning rate 0\.01, the optimizer has 0\.002; make .*0\.01"):
-        training.train(other, batches(other), 2, training.paper_optimizer(0.002), checkpoint=path)
+        training.train(other, batches(other), 2, training.paper_optimizer(0.002), callbacks=[Checkpoint(path)])
     assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights()))
-    assert training.train(other, batches(other), 2, training.paper_optimizer(0.01), checkpoint=path).steps == 2
+    assert (
+        training.train(other, batches(other), 2, training.paper_optimizer(0.01), callbacks=[Checkpoint(path)]).steps
+        == 2
+    )
 
 
 def test_a_first_rate_that_was_lowered_meanwhile_goes_on_lowered(tmp_path):
     path, model, optimizer = tmp_path / "run.npz", tiny_unet(), training.paper_optimizer(0.01)
 
-    def lower(history):
-        if history.steps == 1:
-            optimizer.learning_rate.assign(0.001)
-
-    training.train(model, batches(model), 2, optimizer, checkpoint=path, stop=lower)
-    training.train(model, batches(model), 3, optimizer, checkpoint=path)  # the same optimizer, lowered
+    lower = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch == 0 else 0.001)
+    training.train(model, batches(model), 2, optimizer, callbacks=[Checkpoint(path), lower], epoch=1)
+    training.train(model, batches(model), 3, optimizer, callbacks=[Checkpoint(path)])  # the same optimizer, lowered
     fresh = training.paper_optimizer(0.01)
-    assert training.train(tiny_unet(1), batches(model), 4, fresh, checkpoint=path).steps == 4
+    assert training.train(tiny_unet(1), batches(model), 4, fresh, callbacks=[Checkpoint(path)]).steps == 4
     assert rate_of(fresh) == np.float32(0.001)
     with pytest.raises(ValueError, match=r"began with the learning rate 0\.01, the optimizer has 0\.1"):
-        training.train(tiny_unet(1), batches(model), 5, training.paper_optimizer(0.1), checkpoint=path)
+        training.train(tiny_unet(1), batches(model), 5, training.paper_optimizer(0.1), callbacks=[Checkpoint(path)])
 
 
+@pytest.mark.backends
 def test_the_first_rate_of_a_schedule_is_that_of_its_first_step(tmp_path):
     path, model = tmp_path / "run.npz", tiny_unet()
 
     def falling(rate, steps):
         return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
 
-    training.train(model, batches(model), 2, falling(0.01, 4), checkpoint=path)
-    assert training.train(model, batches(model), 3, falling(0.01, 8), checkpoint=path).steps == 3
+    training.train(model, batches(model), 2, falling(0.01, 4), callbacks=[Checkpoint(path)])
+    assert training.train(model, batches(model), 3, falling(0.01, 8), callbacks=[Checkpoint(path)]).steps == 3
     with pytest.raises(ValueError, match=r"rate 0\.01, the optimizer has 0\.02"):
-        training.train(model, batches(model), 4, falling(0.02, 8), checkpoint=path)
+        training.train(model, batches(model), 4, falling(0.02, 8), callbacks=[Checkpoint(path)])
 
 
-def test_a_checkpoint_of_the_old_draw_cannot_go_on_but_its_weights_can_be_taken(tmp_path):
+def test_a_checkpoint_of_an_earlier_version_cannot_go_on_but_its_weights_can_be_taken(tmp_path):
     path, model = tmp_path / "run.npz", tiny_unet()
-    training.train(model, batches(model), 1, checkpoint=path)
+    training.train(model, batches(model), 1, callbacks=[Checkpoint(path)])
     with np.load(path) as saved:
         arrays = dict(saved)
-    story = json.loads(str(arrays["story"])) | {"rng": {"state": 1}}
+    story = json.loads(str(arrays["story"]))
+    del story["callbacks"]
     np.savez(path, **arrays | {"story": np.array(json.dumps(story))})  # as it was written before
-    with pytest.raises(ValueError, match="drew its tiles in another way.*pretrained.load_weights takes the weights"):
-        training.train(model, batches(model), 2, checkpoint=path)
+    with pytest.raises(ValueError, match="by an earlier version, .*pretrained.load_weights takes the weights"):
+        training.train(model, batches(model), 2, callbacks=[Checkpoint(path)])
     other = tiny_unet(1)
     pretrained.load_weights(other, path)
     assert same_weights(model, other)
@@ -841,7 +903,7 @@ def test_a_checkpoint_in_the_home_is_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     model = tiny_unet()
-    training.train(model, batches(model), 0, checkpoint="~/runs/run.npz")
+    training.train(model, batches(model), 0, callbacks=[Checkpoint("~/runs/run.npz")])
     assert (tmp_path / "runs" / "run.npz").is_file()
 
 
@@ -852,7 +914,65 @@ def test_progress_without_stderr_is_hidden(monkeypatch):
     assert list(tqdm(range(3))) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("options, words", [({"watch_every": 0}, "watch_every 0"), ({"every": -1}, "every -1")])
-def test_bad_distances_of_looks_and_checkpoints_are_named(net, options, words):
-    with pytest.raises(ValueError, match=words):
-        training.train(net, batches(net), 2, **options)
+def test_bad_lengths_of_epochs_and_distances_of_checkpoints_are_named(net):
+    with pytest.raises(ValueError, match="epoch 0"):
+        training.train(net, batches(net), 2, epoch=0)
+    with pytest.raises(ValueError, match="seconds -1"):
+        Checkpoint("run.npz", -1)
+    with pytest.raises(ValueError, match="minutes nan"):
+        training.Budget(float("nan"))
+    with pytest.raises(ValueError, match="2 checkpoints: .* give one"):
+        training.train(net, batches(net), 2, callbacks=[Checkpoint("a.npz"), Checkpoint("b.npz")])
+
+
+# The state of callbacks
+
+
+def patient():
+    """Keras's own: ends on the second epoch in a row without a lower value, and lowers the rate on the first."""
+    return [
+        keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=0, min_lr=1e-6),
+        keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True),
+    ]
+
+
+@pytest.mark.parametrize("killed", [1, 3, 4, pytest.param(11, marks=pytest.mark.backends), 12, 13, 15])
+def test_a_run_killed_at_any_step_goes_on_bit_for_bit_with_keras_own_callbacks(tmp_path, killed):
+    model, *rest = recipe()
+    whole = go_on(model, *rest, 30, *patient())
+    assert whole.steps == 15  # epochs of 3 steps: the lowest value comes in the third
+    path, (victim, tiles, optimizer) = tmp_path / "run.npz", recipe()
+    kills = contextlib.nullcontext() if killed == 15 else pytest.raises(KeyboardInterrupt)
+    with kills:
+        go_on(victim, Stops(tiles, killed), optimizer, 30, *patient(), Checkpoint(path, 0))
+    resumed, *rest = recipe(seed=1)
+    history = go_on(resumed, *rest, 30, *patient(), Checkpoint(path))
+    assert history.losses == whole.losses and history.epochs == whole.epochs
+    assert same_weights(model, resumed)
+
+
+def test_a_checkpoint_whose_callbacks_are_missing_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    go_on(*recipe(), 9, *patient(), Checkpoint(path))
+    with pytest.raises(ValueError, match="had the callback (ReduceLROnPlateau|EarlyStopping); give it again"):
+        go_on(*recipe(), 12, Checkpoint(path))
+
+
+def test_a_budget_ends_a_call_and_the_next_goes_on(tmp_path, monkeypatch):
+    path, model = tmp_path / "run.npz", tiny_unet()
+    monkeypatch.setattr(_callbacks, "time", Clock(60))
+    budget = training.Budget(3)
+    history = training.train(model, batches(model), 8, callbacks=[Checkpoint(path), budget])
+    assert history.steps == 3 and budget.spent
+    history = training.train(model, batches(model), 8, callbacks=[Checkpoint(path), training.Budget(1, least=6)])
+    assert history.steps == 6
+    assert training.train(model, batches(model), 8, callbacks=[Checkpoint(path)]).steps == 8
+    assert not training.Budget(1).spent
+
+
+def test_settings_of_callbacks_are_todays_and_only_their_state_is_kept(tmp_path):
+    path = tmp_path / "run.npz"
+    go_on(*recipe(), 12, *patient(), Checkpoint(path))
+    early = keras.callbacks.EarlyStopping("val_loss", patience=5, restore_best_weights=True)
+    history = go_on(*recipe(), 30, patient()[0], early, Checkpoint(path))
+    assert history.steps == 24 and early.patience == 5  # lowest in the third epoch, and five more

@@ -10,7 +10,7 @@ from .notebooks import PACKAGE, ROOT
 ROOMS, ARROWS = 18, 45  # at most: what one person holds in mind
 ORDER = [
     "_shared",
-    "_tensorflow",
+    "_backend",
     "paper",
     "rounding",
     "geometry",

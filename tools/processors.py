@@ -85,7 +85,7 @@ def tell() -> None:
     """Print what this process computes with, as JSON on the last line. oneDNN adds lines of its own before."""
     import ctypes
 
-    from unet_tutorial._tensorflow import tf
+    from unet_tutorial._backend._tensorflow import tf
 
     tf.nn.conv2d(tf.ones((1, 64, 64, 16)), tf.ones((3, 3, 16, 16)), 1, "VALID").numpy()
     tasks = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]

@@ -1,15 +1,15 @@
 """What the net is asked to get right: the soft-max and the weighted cross entropy.
 
-TensorFlow is imported only when a loss is called.
+Keras is imported only when a loss is called.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
-    from ._tensorflow import keras, tf
+    from ._backend import keras
 
 
 def soft_max(logits: ArrayLike) -> np.ndarray:
@@ -47,11 +47,11 @@ def soft_max(logits: ArrayLike) -> np.ndarray:
 
 
 def weighted_cross_entropy(
-    labels: "ArrayLike | tf.Tensor",
-    logits: "ArrayLike | tf.Tensor",
-    weights: "ArrayLike | tf.Tensor | None" = None,
+    labels: Any,
+    logits: Any,
+    weights: Any = None,
     reduction: str = "mean",
-) -> "tf.Tensor":
+) -> Any:
     """Energy of a batch: equation 1, with the minus sign that its print lacks.
 
     The sum over pixels of -w(x) log p_l(x)(x), where p is the soft-max of the logits and l(x) the label of pixel x.
@@ -71,13 +71,13 @@ def weighted_cross_entropy(
 
     Returns
     -------
-    scalar float32 tensor
+    scalar float32 tensor of Keras's backend
 
     Raises
     ------
     ValueError
-        Float labels, shapes that differ, fewer than two classes, an unknown reduction; outside a `tf.function` also a
-        label that is no class, and weights that are negative, NaN or infinite.
+        Float labels, shapes that differ, fewer than two classes, an unknown reduction; outside a compiled function also
+        a label that is no class, and weights that are negative, NaN or infinite.
 
     References
     ----------
@@ -92,26 +92,28 @@ def weighted_cross_entropy(
     >>> round(float(weighted_cross_entropy(labels, logits, weights=[[[1, 3]]], reduction="sum")), 2)  # 4 ln 2
     2.77
     """
-    from ._tensorflow import tf
+    from ._backend import is_traced, keras
 
-    labels, logits = tf.convert_to_tensor(labels), tf.cast(logits, tf.float32)
-    if not labels.dtype.is_integer:
-        raise ValueError(f"labels of dtype {labels.dtype.name}: must be integer class numbers")
+    ops = keras.ops
+    labels, logits = ops.convert_to_tensor(labels), ops.cast(ops.convert_to_tensor(logits), "float32")
+    kind = keras.backend.standardize_dtype(labels.dtype)
+    if not keras.backend.is_int_dtype(kind):
+        raise ValueError(f"labels of dtype {kind}: must be integer class numbers")
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction {reduction!r}: must be 'mean' or 'sum'")
-    if not logits.shape.rank or logits.shape[-1] < 2:
+    if not len(logits.shape) or logits.shape[-1] < 2:
         raise ValueError(f"logits of shape {tuple(logits.shape)}: a soft-max needs two classes, on the last axis")
-    w = tf.ones_like(labels, tf.float32) if weights is None else tf.cast(weights, tf.float32)
+    w = ops.ones(ops.shape(labels)) if weights is None else ops.cast(ops.convert_to_tensor(weights), "float32")
     for array, name in ((labels, "labels"), (w, "weights")):
-        if not array.shape.is_compatible_with(logits.shape[:-1]):
+        if not _may_agree(array.shape, logits.shape[:-1]):
             raise ValueError(
                 f"{name} of shape {tuple(array.shape)} and logits of shape {tuple(logits.shape)}: must "
                 "agree but for the classes; crop to the net's output"
             )
-    if tf.executing_eagerly():
-        _refuse_values(labels.numpy(), w.numpy(), logits.shape[-1])
-    energy = w * tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(labels, tf.int32), logits)
-    return tf.reduce_sum(energy) if reduction == "sum" else tf.reduce_mean(energy)
+    if not is_traced(logits):
+        _refuse_values(ops.convert_to_numpy(labels), ops.convert_to_numpy(w), logits.shape[-1])
+    energy = w * ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    return ops.sum(energy) if reduction == "sum" else ops.mean(energy)
 
 
 def weighted_cross_entropy_loss(reduction: str = "mean") -> "keras.losses.Loss":
@@ -149,7 +151,7 @@ def weighted_cross_entropy_loss(reduction: str = "mean") -> "keras.losses.Loss":
     >>> round(float(model.test_on_batch(images, labels, weights)), 2)  # 2 ln 2: black images give logits of 0
     1.39
     """
-    from ._tensorflow import keras
+    from ._backend import keras
 
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction {reduction!r}: must be 'mean' or 'sum'")
@@ -158,6 +160,11 @@ def weighted_cross_entropy_loss(reduction: str = "mean") -> "keras.losses.Loss":
         reduction={"mean": "sum_over_batch_size", "sum": "sum"}[reduction],
         name="weighted_cross_entropy",
     )
+
+
+def _may_agree(shape, other):
+    """Whether two shapes are equal, as far as they are known while a graph is made."""
+    return len(shape) == len(other) and all(None in (a, b) or a == b for a, b in zip(shape, other))
 
 
 def _refuse_values(labels, weights, classes):

@@ -6,8 +6,8 @@ import re
 import numpy as np
 
 from . import geometry
+from ._backend import keras
 from ._shared.checks import as_positive, as_size
-from ._tensorflow import keras
 
 layers = keras.layers
 TRUNCATED = 0.87962566103423978  # standard deviation of a Gaussian that is cut at two deviations

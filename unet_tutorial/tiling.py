@@ -13,9 +13,9 @@ import scipy.ndimage
 from numpy.typing import ArrayLike, NDArray
 
 from . import geometry
+from ._backend import keras, make_forward
 from ._shared.checks import as_grey_values, as_size, shape_cure, trusted
 from ._shared.progress import tqdm
-from ._tensorflow import keras, tf
 from .model import unet_depth, unet_padding
 
 OPEN_OUTPUT = 388  # px that one tile of a net with open sides predicts: the output of the paper's tile
@@ -148,7 +148,7 @@ def predict_tiled(
                 for row, column in batch
             ]
         )
-        for (row, column), predicted in zip(batch, _activated(model, forward(tf.cast(tiles, model.input.dtype)))):
+        for (row, column), predicted in zip(batch, _activated(model, forward(tiles))):
             probabilities[row.target, column.target] = predicted[row.kept, column.kept]
     return probabilities
 
@@ -297,12 +297,7 @@ def _forward(model):
     """The forward pass of a model, traced for tiles of every size: once, and again where a layer has changed."""
     kept = vars(model).get("_traced_forward")
     if kept is None or not _same(kept.held, _held(model)):
-
-        @tf.function(input_signature=[tf.TensorSpec((None, None, None, model.input_shape[-1]), model.input.dtype)])
-        def forward(tiles):
-            return model(tiles, training=False)
-
-        forward.get_concrete_function()
+        forward = make_forward(model)
         # Only now: the first call of a layer sets attributes. Past Keras's own setter, which would track and save it.
         vars(model)["_traced_forward"] = kept = types.SimpleNamespace(forward=forward, held=_held(model))
     return kept.forward
@@ -319,8 +314,8 @@ def _same(one, other):
 
 def _activated(model, outputs):
     if keras.activations.serialize(model.get_layer("output").activation) == "linear":
-        outputs = tf.sigmoid(outputs) if outputs.shape[-1] == 1 else tf.nn.softmax(outputs)
-    return outputs.numpy()
+        outputs = keras.ops.sigmoid(outputs) if outputs.shape[-1] == 1 else keras.ops.softmax(outputs)
+    return keras.ops.convert_to_numpy(outputs)
 
 
 def _predict_turned(model, image, angle, options):

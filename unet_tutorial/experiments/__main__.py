@@ -7,12 +7,13 @@ python -m unet_tutorial.experiments check [--rerun NAME]
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
 
 from .. import metrics, training
-from .._tensorflow import tf
+from .._backend import LOST_WORKER
 from ..datasets import DataUnavailable
 from . import recipes, records
 from .runs import FIRST_STEPS, RUNS_FOLDER, rerun, run
@@ -69,7 +70,7 @@ def _run(arguments):
             print("    is being run by another process" if isinstance(error, BlockingIOError) else f"    {error}")
             undone += 1
             continue
-        except (tf.errors.UnavailableError, tf.errors.AbortedError):
+        except LOST_WORKER:
             if arguments.strategy != "multiworker":
                 raise
             print("    another worker was lost: starting again from the checkpoint", flush=True)
@@ -130,7 +131,7 @@ def main(arguments=None):
     command.add_argument("--seed", type=int, help="only this one")
     command.set_defaults(call=_check)
     parsed = parser.parse_args(arguments)
-    tf.get_logger().setLevel("ERROR")  # many trainings in one process make it complain of retracing
+    logging.getLogger("tensorflow").setLevel("ERROR")  # many trainings in one process make it complain of retracing
     try:
         return parsed.call(parsed) or 0
     except (ValueError, FileNotFoundError, FloatingPointError, DataUnavailable) as error:

@@ -9,12 +9,13 @@ from pathlib import Path
 import filelock
 
 from .. import __version__, training
+from .._backend import PACKAGES
 
 
 def surroundings(model, strategy=None):
     """Where a run was made: precision, versions, processor, cores and replicas."""
     policy = model.layers[1].dtype_policy.name
-    packages = ("tensorflow", "keras", "numpy", "scipy")
+    packages = (*PACKAGES, "numpy", "scipy")
     return {
         "precision": "bfloat16" if "bfloat16" in policy else "float32",
         "versions": {

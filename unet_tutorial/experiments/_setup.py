@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from .. import datasets, losses, training, weight_maps
-from .._tensorflow import keras, tf
+from .._backend import has_bfloat16, keras
 from ..model import build_unet, first_weights
 
 
@@ -103,12 +103,7 @@ def build(recipe, seed, split, precision=None, strategy=None):
 
 def working_precision(wanted):
     """`wanted`, or "float32" where this processor has no convolutions in bfloat16."""
-    if wanted == "bfloat16":
-        try:
-            tf.nn.conv2d(tf.zeros((1, 4, 4, 1), tf.bfloat16), tf.zeros((3, 3, 1, 1), tf.bfloat16), 1, "VALID").numpy()
-        except tf.errors.OpError:
-            return "float32"
-    return wanted
+    return wanted if wanted != "bfloat16" or has_bfloat16() else "float32"
 
 
 def weigh(recipe):
@@ -135,8 +130,10 @@ def make_loss(recipe):
     if recipe.output == "soft-max":
         return losses.weighted_cross_entropy
 
+    ops = keras.ops
+
     def sigmoid_cross_entropy(labels, logits, weights):
-        labels, logits = tf.cast(labels, tf.float32), tf.cast(logits[..., 0], tf.float32)
-        return tf.reduce_mean(weights * tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+        labels, logits = ops.cast(labels, "float32"), ops.cast(logits[..., 0], "float32")
+        return ops.mean(weights * ops.binary_crossentropy(labels, logits, from_logits=True))
 
     return sigmoid_cross_entropy

@@ -12,40 +12,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import metrics, pretrained, training
+from .._backend import keras
 from .._shared.checks import as_positive, as_size
 from .._shared.progress import tqdm
 from ..tiling import predict_rotated, predict_tiled
 from . import recipes, records
 from ._machine import locked, surroundings
 from ._setup import build, split_data, weigh
-from ._stopping import best_step, ending, should_stop
+from ._stopping import Plateau, best_step
 
 if TYPE_CHECKING:
-    from .._tensorflow import tf
+    import tensorflow as tf
 
 RUNS_FOLDER = "runs"  # checkpoints, in the working directory
 CHECKPOINT_SECONDS = 90.0
 FIRST_STEPS = 20
 
 
-class Validation:
+class Validation(keras.callbacks.Callback):
     """Weighted cross entropy of whole slices that no training has seen; keeps the weights of the lowest one."""
 
     def __init__(self, recipe, split, best, writes=True):
+        super().__init__()
         self.images, _, targets = split.part("validation")
         self.weights = np.stack([(weigh(recipe) or np.ones_like)(ids) for ids in targets])
         self.labels, self.best, self.lowest = targets > 0, best, np.inf
         self.writes = writes
 
-    def __call__(self, model, step):
-        probabilities = np.stack([predict_tiled(model, image)[..., -1] for image in self.images])
+    def on_epoch_end(self, epoch, logs=None):
+        probabilities = np.stack([predict_tiled(self.model, image)[..., -1] for image in self.images])
         right = np.where(self.labels, probabilities, 1 - probabilities)
-        loss = float(np.mean(-self.weights * np.log(np.maximum(right, 1e-7))))
-        if loss < self.lowest:
-            self.lowest = loss
+        logs["val_loss"] = float(np.mean(-self.weights * np.log(np.maximum(right, 1e-7))))
+        if logs["val_loss"] < self.lowest:
+            self.lowest = logs["val_loss"]
             if self.writes:
-                pretrained.save_weights(model, self.best)
-        return loss
+                pretrained.save_weights(self.model, self.best)
 
 
 def run(
@@ -101,7 +102,7 @@ def run(
     count = training.replicas(strategy)
     runs = Path(os.path.expanduser(runs))
     base = runs / name / f"{as_size(seed, 'seed', minimum=0)}{f'-x{count}' if strategy else ''}"
-    checkpoint, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
+    path, best = (base.with_suffix(suffix) for suffix in (".npz", ".best.npz"))
     identity = {"name": name, "seed": seed, "replicas": count, **records.configuration(name)}
     chief = training.is_chief(strategy)
     if strategy and folder is None:
@@ -109,35 +110,26 @@ def run(
     with locked(base.with_suffix(".lock")) if chief else contextlib.nullcontext():
         split = split_data(recipe, seed)
         model, batches, optimizer, loss = build(recipe, seed, split, strategy=strategy)
-        watch = Validation(recipe, split, best, chief) if recipe.validation else None
-        if checkpoint.exists():
-            with contextlib.suppress(ValueError, KeyError, zipfile.BadZipFile), np.load(checkpoint) as saved:
+        plateau = Plateau(recipe.patience, recipe.decay == "plateau")
+        callbacks = [Validation(recipe, split, best, chief), plateau] if recipe.validation else []
+        if path.exists():
+            with contextlib.suppress(ValueError, KeyError, zipfile.BadZipFile), np.load(path) as saved:
                 print(f"    goes on after step {len(json.loads(str(saved['story']))['losses'])}", flush=True)
-        deadline = None if budget is None else time.monotonic() + 60 * as_positive(budget, "budget")
-        history = training.train(
-            model,
-            batches,
-            recipe.steps,
-            optimizer,
-            loss,
-            checkpoint,
-            CHECKPOINT_SECONDS,
-            watch,
-            recipe.watch,
-            functools.partial(should_stop, recipe, watch, deadline, optimizer),
-            strategy,
-            identity,
-            progress,
-        )
+        if budget is not None:
+            as_positive(budget, "budget")
+            callbacks.append(training.Budget(budget, least=recipe.watch if recipe.validation else 0))
+        checkpoint = training.Checkpoint(path, CHECKPOINT_SECONDS, identity)
+        callbacks += [checkpoint, training.ProgressBar(progress)]
+        history = training.train(model, batches, recipe.steps, optimizer, loss, callbacks, recipe.watch)
         if not chief:
             return None
-        ended = ending(recipe, history)
+        ended = "plateau" if plateau.reached else "steps" if history.steps >= recipe.steps else "budget"
         surrounds = surroundings(model, strategy)
         if strategy:
             weights = model.get_weights()
             model, *_ = build(recipe, seed, split)
             model.set_weights(weights)
-        if watch:
+        if recipe.validation:
             pretrained.load_weights(model, best)
         started = time.monotonic()
         scores = {part: score(recipe, model, split, part, progress) for part in ("chosen_on", "held_out")}
@@ -148,22 +140,22 @@ def run(
             "configuration": records.configuration(name),
             "ended": ended,
             "steps": history.steps,
-            "best_step": best_step(history) if watch else history.steps,
+            "best_step": best_step(history) if recipe.validation else history.steps,
             "data": split.describe(recipe.data),
             **surrounds,
             records.TIMES: {"training": round(history.seconds, 1), "scoring": round(time.monotonic() - started, 1)},
             "first_losses": history.losses[:FIRST_STEPS],
             "curve": curve(history.losses),
-            "validation": [[step, round(value, 6)] for step, value in history.watched],
+            "validation": [[step, round(logs["val_loss"], 6)] for step, logs in history.epochs if "val_loss" in logs],
             "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
             "held_out": scores["held_out"],
-            **({"weights": pretrained.digest(model)} if watch else {}),
+            **({"weights": pretrained.digest(model)} if recipe.validation else {}),
         }
         pretrained.save_weights(model, base.with_suffix(".weights.npz"))
         records.write(record, folder)
         if ended != "budget":
-            for path in (checkpoint, best):
-                path.unlink(missing_ok=True)
+            for file in (path, best):
+                file.unlink(missing_ok=True)
     return record
 
 

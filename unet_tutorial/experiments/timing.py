@@ -14,17 +14,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import geometry, pretrained, training
+from .._backend import keras
 from .._shared.checks import as_positive, as_size
 from ..model import build_unet
-
-if TYPE_CHECKING:
-    from .._tensorflow import keras
 
 COMMAND = (sys.executable, "-m", "unet_tutorial.experiments.timing")
 WARM_UP = 3  # steps that are not timed: TensorFlow makes its graph in the first one
@@ -175,16 +172,10 @@ def work(steps, filters, depth, tile, batch_size):
         model = build_unet((tile, tile, 1), base_filters=filters, depth=depth, drop_out=0.0)
         optimizer = training.paper_optimizer()
     times = []
+    clock = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: times.append(time.perf_counter()))
     batches = noise(model, batch_size * training.replicas(strategy))
-    history = training.train(
-        model,
-        batches,
-        WARM_UP + steps,
-        optimizer,
-        strategy=strategy,
-        progress=False,
-        stop=lambda _: times.append(time.perf_counter()),
-    )  # called before each step
+    quiet = training.ProgressBar(show=False)
+    history = training.train(model, batches, WARM_UP + steps, optimizer, callbacks=[clock, quiet])
     times.append(time.perf_counter())
     print(
         json.dumps(
@@ -199,7 +190,7 @@ def work(steps, filters, depth, tile, batch_size):
 
 
 def noise(
-    model: "keras.Model", batch_size: int
+    model: keras.Model, batch_size: int
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]]:
     """Endless batches of random images and labels, the same in every process; the weights are one.
 

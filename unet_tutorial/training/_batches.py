@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import geometry
+from .._backend import keras
 from .._shared.checks import as_size
-from .._tensorflow import keras
 from ..model import unet_depth, unet_padding
 from ..tiles import Tiles
 

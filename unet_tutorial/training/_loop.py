@@ -1,40 +1,37 @@
-"""A loop that can be stopped and resumed."""
+"""A loop over steps that calls Keras's callbacks, and that can be stopped and resumed."""
 
 import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import losses
-from .._shared.checks import as_positive, as_size
-from .._shared.progress import tqdm
-from .._tensorflow import keras, tf
+from .._backend import keras, make_step
+from .._backend._strategies import is_chief, replicas, strategy_of, total
+from .._shared.checks import as_size
 from ._batches import drawn
-from ._checkpoints import History, first_rate, load, save
+from ._callbacks import ProgressBar
+from ._checkpoints import Checkpoint
+from ._history import History
 from ._optimizers import paper_optimizer
-from ._strategies import agree, compiled, is_chief, replicas, share
 
 
 def train(
     model: keras.Model,
-    batches: Iterator[Sequence[np.ndarray]],
+    batches: Iterable[Sequence[np.ndarray]],
     steps: int,
     optimizer: keras.optimizers.Optimizer | None = None,
-    loss: Callable[..., tf.Tensor] | None = None,
-    checkpoint: str | Path | None = None,
-    every: float = 60.0,
-    watch: Callable[[keras.Model, int], Any] | None = None,
-    watch_every: int = 100,
-    stop: Callable[[History], bool | None] | None = None,
-    strategy: tf.distribute.Strategy | None = None,
-    identity: Any = None,
-    progress: bool = True,
+    loss: Callable[..., Any] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    epoch: int = 100,
 ) -> History:
-    """Train until `steps` steps have been made in all, resuming from `checkpoint` where one is found.
+    """Train until `steps` steps have been made in all.
+
+    What `fit` does, with a loss that may see the weight map, steps in place of epochs as the measure, and runs that go
+    on after a stop. A model that was made in the scope of a strategy (`make_strategy`) is trained on all its replicas:
+    each takes its share of every batch, so that the batches must be the same on every machine.
 
     Parameters
     ----------
@@ -44,44 +41,28 @@ def train(
         Of (images, labels, weights). Of a data set such as `TileBatches`, step k (from 0) takes batch k; of anything
         else, each step takes the next one.
     steps : int
-        Number of the last step. A checkpoint that has made them already leaves nothing to do.
+        Number of the last step.
     optimizer : keras.optimizers.Optimizer, optional
         `paper_optimizer()` unless given.
     loss : callable, optional
         From (labels, outputs, weights) to a scalar; `losses.weighted_cross_entropy` unless given.
-    checkpoint : str or Path, optional
-        An .npz file with weights, optimizer and history, replaced as a whole, so that a killed run loses at most
-        `every` seconds. Resuming gives the same numbers as a run that never stopped, if the batches have numbers. It
-        keeps the learning rate that the run began with: hand in an optimizer with that rate. A rate that was lowered
-        meanwhile, on a plateau, goes on; one that is computed from the step is the optimizer's own.
-    every : float
-        Seconds between two checkpoints.
-    watch : callable, optional
-        Called with (model, step) each `watch_every` steps; what it returns is kept in the history. With a checkpoint,
-        these must be numbers, strings, or lists or dicts of them.
-    stop : callable, optional
-        Called with the history before each step; training ends early where it returns True. It must decide alike on
-        every machine of a strategy.
-    strategy : tf.distribute.Strategy, optional
-        In whose scope the model was made (`make_strategy`). Each replica takes its share of every batch, so
-        the batches must be the same on every machine. Only the first one writes the checkpoint; all of them read it.
-    identity : optional
-        What the checkpoint must belong to: numbers, strings, or lists or dicts of them. It is kept in the checkpoint,
-        and one of another identity is refused.
-    progress : bool
-        Show a progress bar. The environment variable UNET_TUTORIAL_PROGRESS=0 hides it everywhere.
+    callbacks : sequence of keras.callbacks.Callback
+        Keras's own, `Checkpoint`, `Budget` and `ProgressBar` of this wing, or yours. One that sets
+        `model.stop_training` ends training. What one adds to the logs of an epoch, for example a validation loss, is
+        seen by those after it and kept in the history.
+    epoch : int
+        Steps after which `on_epoch_end` is called.
 
     Returns
     -------
     History
-        The loss of each step, before its update.
+        The loss of each step, before its update, and the logs of each epoch.
 
     Raises
     ------
     ValueError
-        The checkpoint cannot be read, is of an earlier version, or is not one of this model, optimizer and identity, or
-        its run began with
-        another learning rate; or the machines of a strategy found different checkpoints.
+        A number breaks its rule; there are two checkpoints, or theirs is refused (`Checkpoint`); or the machines of a
+        strategy found different ones.
     FloatingPointError
         The loss is no longer finite: names the step, and the batch if that is to blame. The weights in memory are lost.
 
@@ -92,72 +73,80 @@ def train(
     >>> from unet_tutorial.training import TileBatches
     >>> model = build_unet((20, 20, 1), base_filters=2, depth=1)
     >>> batches = TileBatches(np.zeros((1, 32, 32)), np.ones((1, 32, 32), int), model)
-    >>> history = train(model, batches, steps=4, watch=lambda model, step: 10 * step, watch_every=2, progress=False)
-    >>> history.steps, history.watched
-    (4, [(2, 20), (4, 40)])
+    >>> count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(number=epoch))
+    >>> history = train(model, batches, steps=4, callbacks=[count], epoch=2)
+    >>> history.steps, history.told("number")
+    (4, [0, 1])
     """
-    steps, watch_every = as_size(steps, "steps", minimum=0), as_size(watch_every, "watch_every")
-    every = as_positive(every, "every")
-    optimizer = optimizer or paper_optimizer()
-    loss = loss or losses.weighted_cross_entropy
+    steps, epoch = as_size(steps, "steps", minimum=0), as_size(epoch, "epoch")
+    optimizer, loss = optimizer or paper_optimizer(), loss or losses.weighted_cross_entropy
+    strategy = strategy_of(model)
     with strategy.scope() if strategy else contextlib.nullcontext():
         optimizer.build(model.trainable_variables)
-    history, rate = History(), first_rate(optimizer)
-    if checkpoint:
-        checkpoint = Path(os.path.expanduser(checkpoint))
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        if checkpoint.exists():
-            history, rate = load(checkpoint, model, optimizer, identity)
-    if not agree(strategy, history.steps):
+    savers = [callback for callback in callbacks if isinstance(callback, Checkpoint)]
+    if len(savers) > 1:
+        raise ValueError(f"{len(savers)} checkpoints: a run goes on from one file; give one")
+    history = savers[0].read(model, optimizer, is_chief(strategy)) if savers else History()
+    if total(strategy, history.steps) != history.steps * replicas(strategy):
         raise ValueError(
-            f"checkpoint {checkpoint}: has made {history.steps} steps here and others elsewhere; all "
-            "machines must see one folder"
+            f"checkpoint {savers[0].path}: has made {history.steps} steps here and others elsewhere; all machines "
+            "must see one folder"
         )
-
-    def update(images, labels, weights):
-        with tf.GradientTape() as tape:
-            value = loss(labels, model(images, training=True), weights) / replicas(strategy)
-        gradients = tape.gradient(value, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables))
-        return value
-
-    step = compiled(strategy, update)
-    writes = checkpoint and is_chief(strategy)
-    saved = before = time.monotonic()
+    others = [callback for callback in callbacks if callback not in savers]
+    bars = [callback for callback in others if isinstance(callback, ProgressBar)] or [ProgressBar()]
+    others = [callback for callback in others if callback not in bars]
+    model.optimizer, model.stop_training = optimizer, False  # where Keras's own callbacks look for them
+    called = keras.callbacks.CallbackList(
+        [*savers, *others, *bars, _Record()], model=model, steps=epoch, history=history, last=steps
+    )
+    step = make_step(model, loss, optimizer)
     feed = drawn(batches, history.steps)
-    with contextlib.closing(feed), tqdm(total=steps, initial=history.steps, progress=progress, unit="step") as bar:
-        while history.steps < steps and not (stop and stop(history)):
+    with contextlib.ExitStack() as ending:
+        ending.callback(feed.close)
+        for bar in bars:
+            ending.callback(bar.close)
+        called.on_train_begin()
+        if savers:
+            savers[0].restore(others)
+        while history.steps < steps and not total(strategy, model.stop_training):
+            number, batch_number = divmod(history.steps, epoch)
+            if not batch_number:
+                called.on_epoch_begin(number)
+            called.on_train_batch_begin(batch_number)
+            before = time.monotonic()
             batch = next(feed)
-            value = float(step(*share(strategy, batch)))
+            value = step(batch)
             if not np.isfinite(value):
-                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: {_end(batch, checkpoint)}")
+                raise FloatingPointError(f"loss {value} at step {history.steps + 1}: {_end(batch, savers)}")
             history.losses.append(value)
-            if watch and history.steps % watch_every == 0:
-                history.watched.append((history.steps, watch(model, history.steps)))
-            bar.update()
-            bar.set_postfix(loss=f"{np.mean(history.losses[-20:]):.3f}", refresh=False)
-            now = time.monotonic()
-            history.seconds, before = history.seconds + now - before, now
-            if writes and now - saved > every:
-                save(checkpoint, model, optimizer, history, identity, rate)
-                saved = before = time.monotonic()
-    if writes:
-        save(checkpoint, model, optimizer, history, identity, rate)
+            called.on_train_batch_end(batch_number, {"loss": value})
+            if batch_number + 1 == epoch:
+                called.on_epoch_end(number, {"loss": float(np.mean(history.losses[-epoch:]))})
+            history.seconds += time.monotonic() - before
+        called.on_train_end()
     return history
 
 
-def _end(batch, checkpoint):
+class _Record(keras.callbacks.Callback):
+    """Keeps the logs of an epoch, after all other callbacks have added theirs."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        history = self.params["history"]
+        history.epochs.append((history.steps, dict(logs)))
+
+
+def _end(batch, savers):
     """Why a loss is not finite, and what to do."""
     images, _, weights = (np.asarray(array) for array in batch)
     faults = {"images": ~np.isfinite(images), "weights": ~np.isfinite(weights) | (weights < 0)}
     for name, wrong in faults.items():
         if wrong.any():
-            then = f" and go on from {checkpoint}" if checkpoint else ""
+            then = f" and go on from {savers[0].path}" if savers else ""
             return (
                 f"the {name} of the batch hold values that are NaN, infinite or, as weights, negative; mend the "
                 f"batches, build the network again{then}, for its weights in memory are lost"
             )
-    then = f", without {checkpoint} or with its weights (pretrained.load_weights)," if checkpoint else ""
+    then = f", without {savers[0].path} or with its weights (pretrained.load_weights)," if savers else ""
     return (
         f"the training diverged, and the weights in memory are lost; build the network again and train it{then} "
         "with a lower learning rate"

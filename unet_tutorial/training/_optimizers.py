@@ -1,11 +1,11 @@
 """Seeds, and how a step follows from a gradient: the paper's recipe and a faster one."""
 
+from .._backend import keras, make_deterministic
 from .._shared.checks import as_positive, as_size
-from .._tensorflow import keras, tf
 
 
 def set_seed(seed: int) -> None:
-    """Seed NumPy's, Python's and TensorFlow's generators and make TensorFlow's operations deterministic.
+    """Seed the generators of NumPy, Python and the backend, and make its operations deterministic.
 
     Two runs with one seed on one machine then give the same numbers, bit for bit. Another processor may round
     differently.
@@ -21,7 +21,7 @@ def set_seed(seed: int) -> None:
     (True, False)
     """
     keras.utils.set_random_seed(as_size(seed, "seed", minimum=0))
-    tf.config.experimental.enable_op_determinism()
+    make_deterministic()
 
 
 def paper_optimizer(learning_rate: float = 1e-3) -> keras.optimizers.Optimizer:

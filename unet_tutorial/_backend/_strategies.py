@@ -1,18 +1,23 @@
-"""Training on several devices or machines at once: each replica takes its share of a batch, gradients are added."""
+"""Training on several devices or machines at once: each replica takes its share of a batch, gradients are added.
+
+The work is done by `tf.distribute`, so all of this needs TensorFlow; without a strategy, nothing here is needed.
+"""
 
 import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._tensorflow import tf
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
 
 STRATEGIES = ("mirrored", "multiworker")
 
 
-def make_strategy(name: Literal["mirrored", "multiworker"] | None) -> tf.distribute.Strategy | None:
+def make_strategy(name: Literal["mirrored", "multiworker"] | None) -> "tf.distribute.Strategy | None":
     """A `tf.distribute` strategy. Call this before anything else that uses TensorFlow.
 
     Parameters
@@ -27,22 +32,29 @@ def make_strategy(name: Literal["mirrored", "multiworker"] | None) -> tf.distrib
     Raises
     ------
     ValueError
-        An unknown name; or "multiworker" without a TF_CONFIG that lists workers.
+        An unknown name; Keras runs on JAX; or "multiworker" without a TF_CONFIG that lists workers.
 
     Examples
     --------
     >>> strategy = make_strategy("mirrored")  # doctest: +SKIP
     >>> with strategy.scope():  # doctest: +SKIP
-    ...     model = build_unet()  # then train(model, batches, steps, strategy=strategy)
+    ...     model = build_unet()  # then train(model, batches, steps) shares each batch
     >>> make_strategy(None) is None  # so one script does both
     True
     """
     if name is None:
         return None
+    if name not in STRATEGIES:
+        raise ValueError(f"strategy {name!r}: must be one of {', '.join(STRATEGIES)}")
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        raise ValueError(
+            f"strategy {name!r}: is TensorFlow's, and Keras runs on JAX here; start with "
+            "KERAS_BACKEND=tensorflow, or train without a strategy"
+        )
+    import tensorflow as tf
+
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
-    if name != "multiworker":
-        raise ValueError(f"strategy {name!r}: must be one of {', '.join(STRATEGIES)}")
     text = os.environ.get("TF_CONFIG", "")
     try:
         setting = json.loads(text)
@@ -59,7 +71,17 @@ def make_strategy(name: Literal["mirrored", "multiworker"] | None) -> tf.distrib
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def replicas(strategy: tf.distribute.Strategy | None) -> int:
+def strategy_of(model: "keras.Model") -> "tf.distribute.Strategy | None":
+    """The strategy in whose scope a model was made; None for none."""
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        return None
+    import tensorflow as tf
+
+    found = model.distribute_strategy  # without one, the strategy of here and now
+    return found if found is not tf.distribute.get_strategy() or tf.distribute.has_strategy() else None
+
+
+def replicas(strategy: "tf.distribute.Strategy | None") -> int:
     """In how many parts a batch is trained on at once.
 
     Examples
@@ -70,7 +92,7 @@ def replicas(strategy: tf.distribute.Strategy | None) -> int:
     return strategy.num_replicas_in_sync if strategy else 1
 
 
-def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+def is_chief(strategy: "tf.distribute.Strategy | None") -> bool:
     """Whether this process writes what only one may write: the first worker, or the only one.
 
     Examples
@@ -83,7 +105,7 @@ def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
     return cluster is None or not cluster.task_id
 
 
-def share(strategy: tf.distribute.Strategy | None, arrays: Sequence[np.ndarray]) -> list[Any]:
+def share(strategy: "tf.distribute.Strategy | None", arrays: Sequence[np.ndarray]) -> list[Any]:
     """Cut the first axis of arrays into one part for each replica; the same arrays must be given on every machine.
 
     Examples
@@ -93,6 +115,8 @@ def share(strategy: tf.distribute.Strategy | None, arrays: Sequence[np.ndarray])
     >>> images.shape.as_list(), labels.shape.as_list()
     ([3, 20, 20, 1], [3, 4, 4])
     """
+    import tensorflow as tf
+
     if strategy is None:
         return [tf.constant(array) for array in arrays]
     count = replicas(strategy)
@@ -108,15 +132,24 @@ def share(strategy: tf.distribute.Strategy | None, arrays: Sequence[np.ndarray])
     return [part(array) for array in arrays]
 
 
-def agree(strategy, number):
-    """Whether all machines of a strategy hold the same number."""
+def total(strategy: "tf.distribute.Strategy | None", number: float) -> float:
+    """Sum of a number over the replicas of a strategy, where each machine may hold another.
+
+    Examples
+    --------
+    >>> total(None, 3.0)
+    3.0
+    """
     if strategy is None:
-        return True
-    total = strategy.reduce("SUM", strategy.run(lambda: tf.constant(float(number))), axis=None)
-    return float(total) == number * replicas(strategy)
+        return float(number)
+    import tensorflow as tf
+
+    return float(strategy.reduce("SUM", strategy.run(lambda: tf.constant(float(number))), axis=None))
 
 
-def compiled(strategy: tf.distribute.Strategy | None, update: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+def compiled(
+    strategy: "tf.distribute.Strategy | None", update: "Callable[..., tf.Tensor]"
+) -> "Callable[..., tf.Tensor]":
     """Make one graph of an update that returns a scalar; with a strategy, the sum over the replicas.
 
     Examples
@@ -126,6 +159,8 @@ def compiled(strategy: tf.distribute.Strategy | None, update: Callable[..., tf.T
     >>> float(step(tf.constant([1.0, 2.0]), tf.constant([3.0, 4.0])))
     11.0
     """
+
+    import tensorflow as tf
 
     def whole(*parts):
         if strategy is None:
