@@ -27,12 +27,28 @@ METRICS = {
     "log_loss": lambda p, t, theta: metrics.log_loss(p, t),
     "calibration_error": lambda p, t, theta: metrics.calibration_error(p, t),
     "seg": lambda p, t, theta: metrics.seg_score(ids_of(p, theta), ids_of(t, 0.5)),
+    "seg_touching": lambda p, t, theta: seg_of_touching(ids_of(p, theta), ids_of(t, 0.5)),
     "merged_cells": lambda p, t, theta: metrics.merged_cells(ids_of(p, theta), ids_of(t, 0.5)),
 }
 
 
 def ids_of(maps, theta):
     return [metrics.segments(one, theta) for one in maps] if np.ndim(maps[0]) == 2 else metrics.segments(maps, theta)
+
+
+def seg_of_touching(found, cells):
+    """By definition: mean Jaccard index of the cells of which some pixel has one of another cell two steps away."""
+    indices = []
+    for segments, ids in zip(found, cells) if np.ndim(found[0]) == 2 else [(found, cells)]:
+        places = {cell: np.argwhere(ids == cell) for cell in np.unique(ids[ids > 0])}
+        for cell, own in places.items():
+            others = [place for other, place in places.items() if other != cell]
+            if any(np.abs(own[:, None] - place[None]).max(axis=2).min() <= 2 for place in others):
+                shares = np.bincount(segments[ids == cell])
+                best = shares.argmax()
+                overlap = shares[best] if best and 2 * shares[best] > len(own) else 0
+                indices.append(overlap / (np.count_nonzero(segments == best) + len(own) - overlap) if overlap else 0)
+    return float(np.mean(indices)) if indices else None
 
 
 def tissue(seed, shape=(24, 30)):
@@ -110,7 +126,8 @@ def counted(monkeypatch):
 
     for name in ("flood", "overlaps", "bend", "judge"):
         monkeypatch.setattr(_comparison, name, counting(name, getattr(_comparison, name)))
-    monkeypatch.setattr(_comparison, "ndimage", SimpleNamespace(label=counting("label", ndimage.label)))
+    filters = {name: getattr(ndimage, name) for name in ("maximum_filter", "minimum_filter")}
+    monkeypatch.setattr(_comparison, "ndimage", SimpleNamespace(label=counting("label", ndimage.label), **filters))
     return calls
 
 
@@ -183,6 +200,15 @@ def test_ids_are_compared_as_they_are():
     assert one.jaccards.tolist() == [2 / 3, 1] and one.merged == 0 and one.pixels == (4, 4, 5)
     assert one.score("seg") == metrics.seg_score(found, cells) and one.truth.label.tolist() == [[1, 1, 0, 1, 1, 1]]
     assert one.found is found and one.truth.cells is cells
+
+
+def test_cells_touch_where_at_most_one_pixel_lies_between():
+    for gap, touching in ((0, True), (1, True), (2, False)):
+        cells = np.array([[7, 7] + [0] * gap + [3, 3] + [0] * 5 + [255]], np.uint8)
+        truth = metrics.Comparison.of_ids(cells, cells).truth
+        assert truth.touching.tolist() == [touching, touching, False]  # of 3, 7 and 255
+    corner = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 2]])
+    assert metrics.Comparison.of_ids(corner, corner).truth.touching.all()
 
 
 def test_there_is_no_seg_of_a_frame_without_cells():

@@ -23,7 +23,7 @@ import pytest
 from unet_tutorial import datasets, pretrained, training
 from unet_tutorial._backend import keras
 from unet_tutorial._shared import files
-from unet_tutorial.experiments import _machine, _setup, recipes, records, runs
+from unet_tutorial.experiments import _machine, _setup, plan, recipes, records, runs
 from unet_tutorial.experiments.__main__ import main
 from unet_tutorial.rounding import assert_agree, longest_sum, rounding_bound
 
@@ -45,6 +45,7 @@ def synthetic_stack():
 def tiny_world(monkeypatch):
     stack = synthetic_stack()
     monkeypatch.setattr(datasets, "load_isbi2012", lambda: stack)
+    monkeypatch.setattr(plan, "TRIALS", {})
     monkeypatch.setattr(recipes, "RUNS", {"tiny": TINY, "watched": STEPS_WITH_VALIDATION})
     monkeypatch.setattr(
         recipes,
@@ -104,6 +105,7 @@ def test_one_seed_gives_one_record_and_another_seed_another(tmp_path, whole):
 SCRIPT = """
 import sys; sys.path.insert(0, "tests")
 import test_experiments as t
+t.plan.TRIALS = {{}}
 t.recipes.RUNS = {{"tiny": t.TINY, "watched": t.STEPS_WITH_VALIDATION, "long": t.LONG}}
 t.recipes.EXPERIMENTS = {{name: t.recipes.Experiment("?", "-", {{name: name}}, (0,)) for name in t.recipes.RUNS}}
 stack = t.synthetic_stack()
@@ -345,7 +347,7 @@ def test_check_names_what_no_longer_matches(tmp_path, capsys, monkeypatch, whole
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["run", "papre"], "'papre': is not known; choose one of all, both"),
+        (["run", "papre"], "'papre': is not known; choose one of all, plan, both"),
         (["run", "tiny", "--budget", "-1"], "budget"),
         (["run", "tiny", "--seed", "-1"], "seed"),
         (["check", "--rerun", "tiny"], "python -m unet_tutorial.experiments run tiny"),
@@ -392,7 +394,7 @@ def test_cells_that_touch_are_trained_on_and_scored(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "load_phase_contrast", lambda: datasets.PhaseContrast(part, part))
     monkeypatch.setitem(recipes.RUNS, "tiny", dataclasses.replace(TINY, data="phase_contrast", slices=3, steps=2))
     record = run(tmp_path)
-    assert set(record["held_out"]["all"]) == {"seg", "iou", "merged_cells"}
+    assert set(record["held_out"]["all"]) == {"seg", "seg_touching", "iou", "merged_cells"}
     assert list(record["held_out"]["slices"]) == ["3", "4", "5"]
 
 

@@ -88,7 +88,7 @@ def test_mistakes_are_named(tmp_path):
 
 
 def test_names_stand_for_their_runs_once_each():
-    every = recipes.runs_of("all")
+    every = [*recipes.runs_of("all"), *recipes.runs_of("plan")]
     assert len(every) == len(set(every)) and {run for run, _ in every} == set(recipes.RUNS)
     assert recipes.runs_of("skips") == [(run, seed) for run in ("baseline", "skips/without") for seed in (0, 1, 2)]
     assert recipes.runs_of("few-images/1") == [("few-images/1", seed) for seed in (0, 1, 2)]

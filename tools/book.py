@@ -155,6 +155,9 @@ class Book:
         if Path("book/records.md") in files:
             folder = self.root / "unet_tutorial" / "experiments" / "recorded"
             replace(files, Path("book/records.md"), "<!-- records -->", lambda: evidence.page(folder))
+            replace(
+                files, Path("book/plan.md"), "<!-- plan -->", lambda: (folder.parent / "plan.md").read_text("utf-8")
+            )
             files |= {
                 Path("book/records") / path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.json")
             }

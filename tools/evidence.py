@@ -2,9 +2,16 @@
 
 import dataclasses
 
-from unet_tutorial.experiments import recipes, records
+from unet_tutorial.experiments import _folds, plan, recipes, records
 
 MAIN = {"isbi2012": ("v_rand_thinned", "V_Rand after thinning"), "phase_contrast": ("seg", "SEG")}
+SCORES = {
+    "v_rand_thinned": "V_Rand after thinning",
+    "rand_error": "Rand error",
+    "boundary_f1": "boundary F1 at 1.5 px",
+    "seg": "SEG",
+    "seg_touching": "SEG of the touching cells",
+}
 
 
 def page(folder=None):
@@ -33,9 +40,52 @@ def section(name, experiment, folder=None):
     return "\n".join(lines)
 
 
-def differences(run):
-    """What the recipe of a run has unlike the defaults, in words and numbers."""
-    default, own = (dataclasses.asdict(recipe) for recipe in (recipes.Recipe(), recipes.RUNS[run]))
+def planned(name):
+    """The tables of one experiment of the plan, as its page must have them: arms, claims."""
+    trial = plan.TRIALS[name]
+    lines = [
+        f"Base: {differences(trial.base)}. Seeds {plain(trial.seeds)}.",
+        "",
+        "| Arm | Unlike the base | Run |",
+        "|---|---|---|",
+    ]
+    for arm in trial.arms:
+        run = trial.run(name, arm)
+        lines.append(f"| {arm} | {differences(recipes.RUNS[run], trial.base)} | `{run}` |")
+    if trial.claims:
+        lines += [
+            "",
+            "| Claim | Better, worse | Primary score | Smallest effect | We expect |",
+            "|---|---|---|---|---|",
+        ]
+    for claim in trial.claims:
+        lines.append(
+            f"| {claim.words} | {claim.better}, {claim.worse} | {SCORES[claim.score]} | {claim.smallest:g} | "
+            f"{claim.predicted:+g} |"
+        )
+    return "\n".join(lines)
+
+
+def folds(data):
+    """The table of the folds of a data set."""
+    lines = ["| Seeds | Held out | Buffer, not used | Threshold chosen on |", "|---|---|---|---|"]
+    for seeds, fold in zip(("even", "odd"), _folds.FOLDS[data]):
+        cells = (ranges(part) for part in (fold.held_out, fold.buffer, fold.chosen_on))
+        lines.append(f"| {seeds} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ranges(numbers):
+    """Numbers in words; a long run of them by its ends."""
+    if len(numbers) > 6 and list(numbers) == list(range(numbers[0], numbers[-1] + 1)):
+        return f"{numbers[0]} to {numbers[-1]}"
+    return ", ".join(map(str, numbers)) or "none"
+
+
+def differences(run, base=None):
+    """What a recipe, or that of a run, has unlike the defaults or another recipe, in words and numbers."""
+    recipe = recipes.RUNS[run] if isinstance(run, str) else run
+    default, own = (dataclasses.asdict(recipe) for recipe in (base or recipes.Recipe(), recipe))
     return ", ".join(f"{key} {plain(own[key])}" for key in own if own[key] != default[key]) or "-"
 
 
@@ -44,7 +94,7 @@ def plain(value):
     if isinstance(value, dict):
         return ", ".join(f"{key} {plain(one)}" for key, one in value.items()) or "all"
     if isinstance(value, tuple):
-        return " and ".join(map(str, value))
+        return ranges(value) if len(value) > 2 else " and ".join(map(str, value))
     if value is None or isinstance(value, bool):
         return {True: "on", False: "off", None: "none"}[value]
     return value if isinstance(value, str) else f"{value:g}"

@@ -39,14 +39,46 @@ def class_balance(labels: ArrayLike) -> NDArray[np.float32]:
     >>> class_balance([[0, 1, 1, 1, 1]]).tolist()  # the lone 0 weighs as much as the four ones together
     [[2.5, 0.625, 0.625, 0.625, 0.625]]
     """
+    return np.array(class_weights(labels), np.float32)[np.asarray(labels).astype(np.uint8)]
+
+
+def class_weights(labels: ArrayLike) -> tuple[float, float]:
+    """The two weights of `class_balance`: of a pixel of membrane or background, and of a pixel of a cell.
+
+    Those of a whole training set, for the maps of its tiles (`balance` in `weight_map`): the paper balances the classes
+    "in the training data set".
+
+    Parameters
+    ----------
+    labels
+        As for `class_balance`.
+
+    Returns
+    -------
+    tuple of two floats
+        Both 1 if there is one class only.
+
+    Raises
+    ------
+    ValueError
+        As `class_balance`.
+
+    References
+    ----------
+    Ronneberger et al. 2015, section 3.
+
+    Examples
+    --------
+    >>> class_weights([[0, 1, 1, 1, 1]])
+    (2.5, 0.625)
+    """
     labels = as_array(labels, "labels")
     if labels.ndim not in (2, 3):
         raise ValueError(f"labels of shape {labels.shape}: must be (H, W), or (N, H, W) for a stack")
-    flat = as_label(labels.reshape(1, -1), "labels").reshape(labels.shape)
+    flat = as_label(labels.reshape(1, -1), "labels")
     counts = np.bincount(flat.ravel(), minlength=2)
-    if counts.min() == 0:
-        return np.ones(flat.shape, np.float32)
-    return (flat.size / (2 * counts)).astype(np.float32)[flat]
+    background, cell = (flat.size / (2 * counts)).tolist() if counts.min() else (1.0, 1.0)
+    return background, cell
 
 
 def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArray[np.float32]:
@@ -154,8 +186,10 @@ def separate_touching(cells: ArrayLike) -> np.ndarray:
     return separated
 
 
-def weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArray[np.float32]:
-    """Weight of every pixel, equation 2 entire: class balance of this map plus the border term.
+def weight_map(
+    cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0, balance: tuple[float, float] | None = None
+) -> NDArray[np.float32]:
+    """Weight of every pixel, equation 2 entire: class balance plus the border term.
 
     Parameters
     ----------
@@ -163,16 +197,18 @@ def weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArra
         Instance ids; 0 is background.
     w0, sigma : float
         Height (without unit) and width (pixels) of the border term.
+    balance : tuple of two floats, optional
+        Weights of background and of cells, from `class_weights` of a training set; those of this map unless given.
 
     Returns
     -------
     (H, W) float32 array
-        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`.
+        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`, or with the balance that is given.
 
     Raises
     ------
     ValueError
-        As `border_weight_map`.
+        As `border_weight_map`; or a weight of `balance` is negative or not finite.
 
     Warns
     -----
@@ -191,7 +227,11 @@ def weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArra
     >>> print(weight_map(cells, w0=0).round(1))  # the balance of the classes alone
     [[0.6 0.6 2.5 0.6 0.6]]
     """
-    return border_weight_map(cells, w0, sigma) + class_balance(np.asarray(cells) > 0)
+    label = np.asarray(cells) > 0
+    if balance is None:
+        return border_weight_map(cells, w0, sigma) + class_balance(label)
+    background, cell = (as_positive(weight, "balance") for weight in balance)
+    return border_weight_map(cells, w0, sigma) + np.where(label, np.float32(cell), np.float32(background))
 
 
 def _squared_distance_to_another(cells, nearest_cell, reach):

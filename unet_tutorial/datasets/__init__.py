@@ -1,6 +1,7 @@
-"""The images of the book: the synthetic specimen, ISBI 2012, cell tracking; the fixed split."""
+"""The images of the book: the synthetic specimen, ISBI 2012, cell tracking, nuclei; the fixed split; one grey scale."""
 
 from ._archives import DataUnavailable
+from ._grey import normalize
 from ._loaders import (
     HELD_OUT_SLICES,
     TRAIN_SLICES,
@@ -11,6 +12,7 @@ from ._loaders import (
     describe,
     load_cell_tracking,
     load_isbi2012,
+    load_nuclei,
     load_phase_contrast,
     specimen,
 )
@@ -28,7 +30,9 @@ __all__ = [
     "describe",
     "load_cell_tracking",
     "load_isbi2012",
+    "load_nuclei",
     "load_phase_contrast",
+    "normalize",
     "specimen",
     "synthetic_cells",
     "synthetic_em",

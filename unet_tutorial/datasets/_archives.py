@@ -25,18 +25,25 @@ def data_folder():
 
 
 def find_file(name, source):
-    """Path of a file in the reader's folder, or raise DataUnavailable; `source` tells where to get it."""
+    """Path of a file in the reader's folder or in a folder just below it, so that each data set may have its own.
+
+    Raises DataUnavailable where there is none; `source` tells where to get it.
+    """
     folder = data_folder()
     if folder is None:
         raise DataUnavailable(
             f"{name} is not here: get it from {source}, put it into a folder of your own, and set "
             f"{DATA_VARIABLE} to that folder"
         )
-    if not (folder / name).is_file():
+    found = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    if not found:
         raise DataUnavailable(
-            f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names: get it from {source} and put it there"
+            f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names, nor in a folder just below it: get it "
+            f"from {source} and put it there"
         )
-    return folder / name
+    if len(found) > 1:
+        raise ValueError(f"{name}: is in {' and in '.join(str(path.parent) for path in found)}; leave one of them")
+    return found[0]
 
 
 def find_archive(name, url, verify):

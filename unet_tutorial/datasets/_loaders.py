@@ -33,6 +33,12 @@ TRACKING_SUMS = {
     "PhC-C2DH-U373": "b18185c18fce54e8eeb93e4bbb9b201d757add9409bbf2283b8114185a11bc9e",
     "DIC-C2DH-HeLa": "832fed2d05bb7488cf9c51a2994b75f8f3f53b3c3098856211f2d39023c34e1a",
 }
+NUCLEI_SOURCE = "the 2018 Data Science Bowl, https://doi.org/10.1038/s41592-019-0612-7 (BBBC038v1)"
+NUCLEI_SHAPE = (90, 360, 360)
+NUCLEI_SUMS = {
+    "images_360.tif": "247a5a40c441be436985865180dd092302c275fe6d07dc9b924281642f2f27c5",
+    "ids_360.tif": "a5fa34b95460d08a11f38659fa6f2104ff2f625e32ba1c9534d8b0ca825e965b",
+}
 PHASE_CONTRAST_SOURCE = "the Usiigaci data set, https://doi.org/10.1016/j.softx.2019.02.007"
 
 
@@ -315,6 +321,47 @@ def load_phase_contrast() -> PhaseContrast:
         cells = _archives.read_tiff(labels, str(labels), images.shape, (np.uint8, np.uint16))
         parts.append(_annotated(f"phase contrast, {part}", images, cells, map(str, range(len(images)))))
     return PhaseContrast(*parts)
+
+
+def load_nuclei() -> AnnotatedCells:
+    """Load 90 fluorescence images of nuclei, many of which touch, with instance ids drawn by hand.
+
+    images_360.tif, ids_360.tif and names_360.txt are taken from the folder that UNET_TUTORIAL_DATA names. They are not
+    downloaded. The voxels are compared with their known checksums.
+
+    Returns
+    -------
+    AnnotatedCells
+        Arrays (90, 360, 360); `frames` are the names of the images.
+
+    Raises
+    ------
+    DataUnavailable
+        The variable is not set, or a file is not in the folder.
+    ValueError
+        A file is damaged, or has another shape or checksum.
+
+    References
+    ----------
+    Caicedo et al. 2019, doi:10.1038/s41592-019-0612-7; masks as corrected by the community. Free to use (CC0 1.0).
+
+    Examples
+    --------
+    >>> nuclei = load_nuclei()  # doctest: +SKIP
+    >>> nuclei.images.shape, len(np.unique(nuclei.cells[0])) - 1  # doctest: +SKIP
+    ((90, 360, 360), 22)
+    """
+    stacks = []
+    for name, kind in zip(NUCLEI_SUMS, ("uint8", "uint16")):
+        path = _archives.find_file(name, NUCLEI_SOURCE)
+        voxels = _archives.read_tiff(path, str(path), NUCLEI_SHAPE, (np.dtype(kind),))
+        _archives.check_voxels(voxels.astype(np.dtype(kind).newbyteorder("<")), NUCLEI_SUMS[name], str(path))
+        stacks.append(voxels)
+    path = _archives.find_file("names_360.txt", NUCLEI_SOURCE)
+    names = path.read_text(encoding="utf-8").split()
+    if len(names) != len(stacks[0]):
+        raise ValueError(f"{path}: holds {len(names)} names, must hold one for each of the {len(stacks[0])} images")
+    return _annotated("nuclei", stacks[0], stacks[1], names)
 
 
 def _annotated(name, images, cells, frames):

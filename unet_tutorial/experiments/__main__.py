@@ -2,6 +2,8 @@
 
 python -m unet_tutorial.experiments list
 python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES] [--strategy mirrored|multiworker]
+python -m unet_tutorial.experiments queue [--until HH:MM] [--processes N]
+python -m unet_tutorial.experiments verdicts
 python -m unet_tutorial.experiments check [--rerun NAME]
 """
 
@@ -9,20 +11,24 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 from .. import metrics, training
 from .._backend import LOST_WORKER
+from .._shared.checks import as_size
 from ..datasets import DataUnavailable
-from . import recipes, records
+from . import _queue, plan, recipes, records, verdicts
 from .runs import FIRST_STEPS, RUNS_FOLDER, rerun, run
 
 
 def _list(arguments):
-    for name, experiment in recipes.EXPERIMENTS.items():
+    for name, experiment in {**recipes.EXPERIMENTS, **plan.TRIALS}.items():
         print(f"{name}: {experiment.question}")
-        for label, run_name in experiment.arms.items():
+        for label in experiment.arms:
+            run_name = experiment.run(name, label) if name in plan.TRIALS else experiment.arms[label]
             states = [_state(run_name, seed, arguments) for seed in experiment.seeds]
             print(f"    {label:32} {run_name:26} {'  '.join(states)}")
 
@@ -44,7 +50,7 @@ def _run(arguments):
     pairs = recipes.runs_of(arguments.name)
     if arguments.seed is not None:
         pairs = list(dict.fromkeys((name, arguments.seed) for name, _ in pairs))
-        unknown = sorted(set(pairs) - set(recipes.runs_of("all")))
+        unknown = sorted(set(pairs) - {*recipes.runs_of("all"), *recipes.runs_of("plan")})
         if unknown and not arguments.records:
             raise ValueError(
                 f"seed {arguments.seed}: belongs to no experiment with {unknown[0][0]}; give --records a "
@@ -59,16 +65,24 @@ def _run(arguments):
             record = records.read(name, seed, folder)
             if (
                 record["ended"] != "budget"
-                and record["configuration"] == records.configuration(name)
+                and records.fits(record)
                 and record["processor"].get("replicas", 1) == training.replicas(strategy)
             ):
                 print(f"    has a record: {records.path_of(name, seed, folder)}; delete it to run again")
+                continue
+        if arguments.until:
+            seconds = _queue.measured(name, seed, arguments.runs)
+            if time.time() + _queue.ROOM * seconds > _queue.clock(arguments.until):
+                print(
+                    f"    not started: it would take {seconds / 60:.0f} minutes, and would not end by {arguments.until}"
+                )
+                undone = _queue.TOO_LONG
                 continue
         try:
             record = run(name, seed, arguments.budget, arguments.runs, folder, strategy)
         except (BlockingIOError, FloatingPointError) as error:
             print("    is being run by another process" if isinstance(error, BlockingIOError) else f"    {error}")
-            undone += 1
+            undone = 1
             continue
         except LOST_WORKER:
             if arguments.strategy != "multiworker":
@@ -78,7 +92,21 @@ def _run(arguments):
         if record is None:
             continue
         print(f"    {record['steps']} steps, ended by {record['ended']}; {_headline(record)}", flush=True)
-    return 1 if undone else 0
+    return undone
+
+
+def _queue_up(arguments):
+    until = _queue.clock(arguments.until) if arguments.until else None
+    return _queue.queue(until, as_size(arguments.processes, "processes"), arguments.runs, arguments.records)
+
+
+def _verdicts(arguments):
+    judged = verdicts.judge(arguments.records)
+    adjusted = iter(verdicts.holm([verdict.sign_flip for *_, verdict in judged if verdict.sign_flip is not None]))
+    for name, claim, verdict in judged:
+        print(f"{name}: {claim.words} ({claim.score}; predicted {claim.predicted:+g})")
+        signs = "" if verdict.sign_flip is None else f"; sign-flip p {verdict.sign_flip:.3f}, Holm {next(adjusted):.3f}"
+        print(f"    {verdict}{signs}")
 
 
 def _headline(record):
@@ -125,7 +153,17 @@ def main(arguments=None):
     command.add_argument(
         "--strategy", choices=training.STRATEGIES, help="all devices here, or the machines in TF_CONFIG"
     )
+    command.add_argument("--until", metavar="HH:MM", help="start nothing that, by its first steps, would end later")
     command.set_defaults(call=_run)
+    command = commands.add_parser("queue", help="make the runs that the plan lacks, in its order; stop it at will")
+    command.add_argument("--until", metavar="HH:MM", help="start no run that would end later")
+    command.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="runs at once, a thread each (%(default)s)"
+    )
+    command.add_argument("--runs", default=RUNS_FOLDER, type=os.path.expanduser, help="folder of the checkpoints")
+    command.set_defaults(call=_queue_up)
+    command = commands.add_parser("verdicts", help="judge every claim of the plan by its records")
+    command.set_defaults(call=_verdicts)
     command = commands.add_parser("check", help="compare the records with the recipes")
     command.add_argument("--rerun", metavar="NAME", help=f"repeat the first {FIRST_STEPS} steps, compare the losses")
     command.add_argument("--seed", type=int, help="only this one")
@@ -140,4 +178,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that no half file is left
     sys.exit(main())

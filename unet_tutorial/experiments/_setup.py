@@ -11,6 +11,7 @@ from scipy import ndimage
 from .. import datasets, losses, training, weight_maps
 from .._backend import has_bfloat16, keras
 from ..model import build_unet, first_weights
+from ._folds import fold_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Split:
     validation: tuple
     chosen_on: tuple
     held_out: tuple
+    buffer: tuple = ()
 
     def part(self, name):
         """Images, ids and targets of the slices "train", "validation", "chosen_on" or "held_out"."""
@@ -40,26 +42,47 @@ class Split:
             for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))
         }
         parts = {part: list(getattr(self, part)) for part in ("train", "validation", "chosen_on", "held_out")}
-        return {"name": name, **parts, "sha256": sums}
+        return {"name": name, **parts, **({"buffer": list(self.buffer)} if self.buffer else {}), "sha256": sums}
 
 
 def split_data(recipe, seed):
     """Load the data of a recipe and divide them: which slices train, where that is not all, the seed says."""
-    if recipe.data == "isbi2012":
+    images, cells, targets, candidates, held_out = load(recipe.data)
+    if recipe.normalized:
+        images = datasets.normalize(images)
+    if recipe.folds:
+        fold = fold_of(recipe.data, seed)
+        train = _drawn(fold.train(len(images)), recipe.slices, seed)
+        return Split(images, cells, targets, train, (), fold.chosen_on, fold.held_out, fold.buffer)
+    train = tuple(sorted(set(_drawn(candidates, recipe.slices, seed)) - set(recipe.validation)))
+    return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
+
+
+def load(data):
+    """Images, ids, ids to train on; and of a recipe without folds, the slices that may train and the held-out ones."""
+    if data == "isbi2012":
         stack = datasets.load_isbi2012()
-        images, cells = stack.images, np.stack([ndimage.label(label)[0] for label in stack.labels])
-        targets, candidates, held_out = cells, datasets.TRAIN_SLICES, datasets.HELD_OUT_SLICES
-    else:
+        cells = np.stack([ndimage.label(label)[0] for label in stack.labels])
+        return stack.images, cells, cells, datasets.TRAIN_SLICES, datasets.HELD_OUT_SLICES
+    if data == "phase_contrast":
         frames = datasets.load_phase_contrast()
         images, cells = (
             np.concatenate([getattr(part, kind) for part in (frames.train, frames.validation)])
             for kind in ("images", "cells")
         )
-        targets, count = np.stack([weight_maps.separate_touching(ids) for ids in cells]), len(frames.train.images)
-        candidates, held_out = tuple(range(count)), tuple(range(count, len(images)))
-    chosen = np.random.default_rng(seed).permutation(candidates)[: recipe.slices].tolist()
-    train = tuple(sorted(set(chosen) - set(recipe.validation)))
-    return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
+        count = len(frames.train.images)
+        return images, cells, _opened(cells), tuple(range(count)), tuple(range(count, len(images)))
+    frames = datasets.load_nuclei()
+    return frames.images, frames.cells, _opened(frames.cells), (), ()
+
+
+def _opened(cells):
+    return np.stack([weight_maps.separate_touching(ids) for ids in cells])
+
+
+def _drawn(candidates, count, seed):
+    """The first `count` of the candidates in an order that the seed shuffles: few slices are among the many."""
+    return tuple(sorted(np.random.default_rng(seed).permutation(candidates)[:count].tolist()))
 
 
 def build(recipe, seed, split, precision=None, strategy=None):
@@ -96,7 +119,7 @@ def build(recipe, seed, split, precision=None, strategy=None):
         recipe.batch_size * training.replicas(strategy),
         seed=seed,
         augment=recipe.augment,
-        weigh=weigh(recipe),
+        weigh=weigh(recipe, targets),
     )
     return model, batches, optimizer, make_loss(recipe)
 
@@ -106,11 +129,19 @@ def working_precision(wanted):
     return wanted if wanted != "bfloat16" or has_bfloat16() else "float32"
 
 
-def weigh(recipe):
-    """From the ids of a tile to its weights, as the recipe has it; None for 1 everywhere."""
+def weigh(recipe, targets=None):
+    """From the ids of a tile to its weights, as the recipe has it; None for 1 everywhere.
+
+    `targets`: the ids of all training slices, which a balance over the training set counts.
+    """
+    if recipe.weights == "none":
+        return None
+    balance = weight_maps.class_weights(targets > 0) if recipe.balance == "training" else None
     if recipe.weights == "border":
-        return functools.partial(weight_maps.weight_map, w0=recipe.w0, sigma=recipe.sigma)
-    return {"balance": lambda cells: weight_maps.class_balance(cells > 0), "none": None}[recipe.weights]
+        return functools.partial(weight_maps.weight_map, w0=recipe.w0, sigma=recipe.sigma, balance=balance)
+    if balance is None:
+        return lambda cells: weight_maps.class_balance(cells > 0)
+    return lambda cells: np.where(cells > 0, balance[1], balance[0])
 
 
 def make_optimizer(recipe):

@@ -1,82 +1,13 @@
 """The named experiments: which claim of the paper each puts to the test, and everything that decides a run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from . import plan
+from ._recipe import Recipe
+
+__all__ = ["EXPERIMENTS", "RUNS", "SEEDS", "Experiment", "Recipe", "runs_of"]
 
 SEEDS = (0, 1, 2)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a run but its seed. The defaults are the `baseline`: the paper's pieces in a small net.
-
-    Attributes
-    ----------
-    data : {"isbi2012", "phase_contrast"}
-    slices : int
-        Training slices (frames). Where these are not all, the seed chooses them.
-    validation : tuple of int
-        Training slices kept out of training, to choose the threshold by and the step whose weights are kept. Without
-        any, the threshold is chosen on the first two slices that the network was trained on, at its last step.
-    filters, depth, padding, skips, drop_out, initializer
-        Of `model.build_unet`. "normal" is a Gaussian of the standard deviation `deviation`.
-    deviation : float or None
-        Of the initializer "normal"; None for any other.
-    output : {"soft-max", "sigmoid"}
-        Two classes, or one.
-    tile, batch_size : int
-        Side of the input tiles in px, and tiles in a step.
-    augment : dict or None
-        Keywords of `augmentation.augment`, {} for its defaults; None for no augmentation.
-    weights : {"border", "balance", "none"}
-        Equation 2 entire, its class balance only, or 1 everywhere.
-    w0, sigma : float
-        Height and width (px) of the border term.
-    optimizer : {"sgd", "adam"}
-    learning_rate, momentum : float
-        The momentum of "sgd"; Adam has its own.
-    decay : {"cosine", "plateau", "none"}
-        The learning rate falls to 0 along half a cosine until the last step, so that a short run ends calmly; or to a
-        tenth, once, where the validation loss has not fallen for `patience` steps; or not at all. The paper says
-        nothing of the kind.
-    steps : int
-        The last step at the latest.
-    patience : int
-        Steps without a lower validation loss that make a plateau. Training ends on the first one, with a decay of
-        "plateau" on the second. 0: never.
-    watch : int
-        Steps between two looks at the validation loss.
-    precision : {"bfloat16", "float32"}
-        bfloat16 falls back to float32 where the processor has no convolutions in it.
-    rotations : int
-        Rotated versions of an image whose predictions are averaged.
-    """
-
-    data: str = "isbi2012"
-    slices: int = 24
-    validation: tuple = ()
-    filters: int = 16
-    depth: int = 3
-    padding: str = "valid"
-    skips: bool = True
-    drop_out: float = 0.5
-    initializer: str = "he"
-    deviation: float | None = None
-    output: str = "soft-max"
-    tile: int = 284
-    batch_size: int = 1
-    augment: dict | None = field(default_factory=dict)
-    weights: str = "border"
-    w0: float = 10.0
-    sigma: float = 5.0
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.0
-    decay: str = "cosine"
-    steps: int = 600
-    patience: int = 0
-    watch: int = 100
-    precision: str = "bfloat16"
-    rotations: int = 1
 
 
 @dataclass(frozen=True)
@@ -137,6 +68,7 @@ RUNS = {
     "momentum/none-faster": Recipe(optimizer="sgd", learning_rate=3e-2),
     "dropout/without": Recipe(drop_out=0.0),
     **{f"weight-map/{w0}": Recipe(**CELLS, w0=float(w0)) for w0 in (0, 1, 10)},
+    **plan.runs(),
 }
 
 EXPERIMENTS = {
@@ -208,7 +140,9 @@ EXPERIMENTS = {
 
 
 def runs_of(name: str) -> list[tuple[str, int]]:
-    """The (run, seed) pairs behind the name of an experiment, of a run, or "all".
+    """The (run, seed) pairs behind the name of an experiment, of a run, "all" or "plan".
+
+    "all" are the experiments before the plan, "plan" are the runs that the plan names, in its order.
 
     Examples
     --------
@@ -219,10 +153,14 @@ def runs_of(name: str) -> list[tuple[str, int]]:
     """
     if name == "all":
         return list(dict.fromkeys(pair for experiment in EXPERIMENTS for pair in runs_of(experiment)))
+    if name == "plan":
+        return list(dict.fromkeys(pair for trial in plan.TRIALS for pair in plan.runs_of(trial)))
+    if name in plan.TRIALS:
+        return plan.runs_of(name)
     if name in EXPERIMENTS:
         experiment = EXPERIMENTS[name]
         return [(run, seed) for run in dict.fromkeys(experiment.arms.values()) for seed in experiment.seeds]
     if name in RUNS:
-        return [(run, seed) for run, seed in runs_of("all") if run == name]
-    known = ", ".join(dict.fromkeys([*EXPERIMENTS, *RUNS]))
-    raise ValueError(f"experiment {name!r}: is not known; choose one of all, {known}")
+        return [(run, seed) for run, seed in [*runs_of("all"), *runs_of("plan")] if run == name]
+    known = ", ".join(dict.fromkeys([*EXPERIMENTS, *plan.TRIALS, *RUNS]))
+    raise ValueError(f"experiment {name!r}: is not known; choose one of all, plan, {known}")

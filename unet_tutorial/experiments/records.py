@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .._shared.files import whole
-from ..metrics import best_level
-from . import recipes
+from ..metrics import LEVELS, best_level
+from . import plan, recipes
+from ._recipe import Recipe
 
 FOLDER = Path(__file__).parent / "recorded"
 DRAW = 2  # 1: tiles from one generator, first weights by Keras; 2: tiles by number, first weights by NumPy
@@ -84,20 +85,41 @@ def score(record: dict[str, Any], name: str, threshold: Literal["chosen", "best"
     --------
     >>> on_training = {"all": {"v_rand_thinned": [0.8, 0.9]}}  # at two thresholds: the second one is chosen
     >>> held_out = {"all": {"v_rand_thinned": [0.7, 0.6], "pixel_error": [0.1, 0.2]}}
+    >>> on_training["thresholds"] = held_out["thresholds"] = [0.1, 0.2]
     >>> record = {"chosen_on": on_training, "held_out": held_out}
     >>> score(record, "pixel_error"), score(record, "pixel_error", "best")
     (0.2, 0.1)
     """
     if threshold not in ("chosen", "best"):
         raise ValueError(f"threshold {threshold!r}: must be 'chosen' or 'best'")
-    if threshold == "best":
-        level = best_level(record["held_out"], name)
-    else:
-        known = record["chosen_on"]
-        level = best_level(known, "seg" if "seg" in known["all"] else "v_rand_thinned")
-    if name not in record["held_out"]["all"]:
-        raise ValueError(f"score {name!r}: is not in the record; it holds {', '.join(record['held_out']['all'])}")
-    return record["held_out"]["all"][name][level]
+    held_out = record["held_out"]
+    if name not in held_out["all"]:
+        raise ValueError(f"score {name!r}: is not in the record; it holds {', '.join(held_out['all'])}")
+    if threshold == "chosen":
+        return held_out["all"][name][held_out["thresholds"].index(chosen_threshold(record["chosen_on"]))]
+    ten = [level for level, theta in enumerate(held_out["thresholds"]) if theta in LEVELS]
+    challenge = {score: [values[level] for level in ten] for score, values in held_out["all"].items()}
+    return challenge[name][best_level({"all": challenge}, name)]
+
+
+def chosen_threshold(scores: dict[str, Any]) -> float:
+    """The threshold that counts for all scores: where V_Rand after thinning (for cells: SEG) is best.
+
+    Parameters
+    ----------
+    scores : dict
+        Of slices that were not held out: the entry "chosen_on" of a record.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> chosen_threshold({"thresholds": [0.2, 0.5], "all": {"seg": [0.7, 0.8], "iou": [0.9, 0.8]}})
+    0.5
+    """
+    return scores["thresholds"][best_level(scores, "seg" if "seg" in scores["all"] else "v_rand_thinned")]
 
 
 def scores(
@@ -133,8 +155,32 @@ def configuration(run: str) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(recipes.RUNS[run])))
 
 
+def fits(record: dict[str, Any]) -> bool:
+    """Whether a record was made by today's recipe of its run. What an old record does not name was as by default.
+
+    Examples
+    --------
+    >>> fits(read("baseline"))
+    True
+    """
+    return not _changes(record, record["name"])
+
+
+def _changes(record, run):
+    """What has changed in a recipe since, in words."""
+    today = configuration(run)
+    kept = json.loads(json.dumps(dataclasses.asdict(Recipe()))) | record.get("configuration", {})
+    return [
+        f"{key} is {today.get(key)!r}, was {kept.get(key)!r}"
+        for key in sorted({*today, *kept})
+        if today.get(key) != kept.get(key)
+    ]
+
+
 def faults(folder: str | Path | None = None) -> list[str]:
-    """What is wrong with the records, one sentence each: missing, unknown, damaged, or not of today's recipes.
+    """What is wrong with the records, one sentence each: missing, unknown, damaged, or not of today's recipes and plan.
+
+    A run of the plan may be missing: it has not been made yet.
 
     Examples
     --------
@@ -144,28 +190,28 @@ def faults(folder: str | Path | None = None) -> list[str]:
     'paper/0.json: is missing'
     """
     folder = Path(folder or FOLDER)
-    expected = {path_of(run, seed, folder): (run, seed) for run, seed in recipes.runs_of("all")}
+    planned = {path_of(run, seed, folder): (run, seed) for run, seed in recipes.runs_of("plan")}
+    expected = {path_of(run, seed, folder): (run, seed) for run, seed in recipes.runs_of("all")} | planned
     found = set(folder.rglob("*.json"))
     sentences = [f"{path.relative_to(folder)}: belongs to no experiment" for path in sorted(found - set(expected))]
     for path, (run, seed) in expected.items():
         name = path.relative_to(folder)
         if path not in found:
-            sentences.append(f"{name}: is missing")
+            if path not in planned:
+                sentences.append(f"{name}: is missing")
             continue
         try:
             record = read(run, seed, folder)
         except ValueError as error:
             sentences.append(str(error))
             continue
-        today = configuration(run)
-        kept = record.get("configuration", {})
-        changed = [
-            f"{key} is {today.get(key)!r}, was {kept.get(key)!r}"
-            for key in sorted({*today, *kept})
-            if today.get(key) != kept.get(key)
-        ]
+        changed = _changes(record, run)
         if (record.get("name"), record.get("seed")) != (run, seed):
             sentences.append(f"{name}: says that it is {record.get('name')}, seed {record.get('seed')}")
+        if path in planned and not plan.known(str(record.get("plan"))):
+            sentences.append(
+                f"{name}: was made under the plan {record.get('plan')}, which {plan.PAGE.name} does not list"
+            )
         if changed:
             sentences.append(f"{name}: the recipe has changed since: {'; '.join(changed)}")
     return sentences

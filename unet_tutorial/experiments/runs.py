@@ -16,8 +16,9 @@ from .._backend import keras
 from .._shared.checks import as_positive, as_size
 from .._shared.progress import tqdm
 from ..tiling import predict_rotated, predict_tiled
-from . import recipes, records
+from . import plan, recipes, records
 from ._machine import locked, surroundings
+from ._recipe import LOGIT
 from ._setup import build, split_data, weigh
 from ._stopping import Plateau, best_step
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 RUNS_FOLDER = "runs"  # checkpoints, in the working directory
 CHECKPOINT_SECONDS = 90.0
 FIRST_STEPS = 20
+BOUNDARY = 1.5  # px between a found and a true border that count as the same
 
 
 class Validation(keras.callbacks.Callback):
@@ -35,7 +37,8 @@ class Validation(keras.callbacks.Callback):
     def __init__(self, recipe, split, best, writes=True):
         super().__init__()
         self.images, _, targets = split.part("validation")
-        self.weights = np.stack([(weigh(recipe) or np.ones_like)(ids) for ids in targets])
+        look = weigh(recipe, split.part("train")[2]) or np.ones_like
+        self.weights = np.stack([look(ids) for ids in targets])
         self.labels, self.best, self.lowest = targets > 0, best, np.inf
         self.writes = writes
 
@@ -132,11 +135,12 @@ def run(
         if recipe.validation:
             pretrained.load_weights(model, best)
         started = time.monotonic()
-        scores = {part: score(recipe, model, split, part, progress) for part in ("chosen_on", "held_out")}
+        chosen_on, held_out = score_parts(recipe, model, split, progress)
         record = {
             "name": name,
             "seed": seed,
             "draw": records.DRAW,
+            **({"plan": plan.digest()} if name in plan.runs() else {}),
             "configuration": records.configuration(name),
             "ended": ended,
             "steps": history.steps,
@@ -147,8 +151,8 @@ def run(
             "first_losses": history.losses[:FIRST_STEPS],
             "curve": curve(history.losses),
             "validation": [[step, round(logs["val_loss"], 6)] for step, logs in history.epochs if "val_loss" in logs],
-            "chosen_on": {key: scores["chosen_on"][key] for key in ("thresholds", "all")},
-            "held_out": scores["held_out"],
+            "chosen_on": {key: chosen_on[key] for key in ("thresholds", "all")},
+            "held_out": held_out,
             **({"weights": pretrained.digest(model)} if recipe.validation else {}),
         }
         pretrained.save_weights(model, base.with_suffix(".weights.npz"))
@@ -173,13 +177,29 @@ def predict(recipe, model, images, progress=False):
     return np.stack([look(model, image)[..., -1] for image in tqdm(images, unit="slice", progress=progress)])
 
 
-def score(recipe, model, split, part, progress=False):
-    """All scores of one part of the split."""
+def score_parts(recipe, model, split, progress=False):
+    """All scores of the slices that the threshold is chosen on, and of the held-out ones."""
+    if recipe.levels == "ten":
+        return tuple(score(recipe, model, split, part, metrics.LEVELS, progress) for part in ("chosen_on", "held_out"))
+    chosen_on = score(recipe, model, split, "chosen_on", LOGIT, progress)
+    levels = sorted({*metrics.LEVELS, records.chosen_threshold(chosen_on)})
+    return chosen_on, score(recipe, model, split, "held_out", levels, progress, more=True)
+
+
+def score(recipe, model, split, part, levels=metrics.LEVELS, progress=False, more=False):
+    """All scores of one part of the split; of tissue on demand those of borders and of probabilities too."""
     images, cells, _ = split.part(part)
     probabilities, names = predict(recipe, model, images, progress), getattr(split, part)
-    if recipe.data == "phase_contrast":
-        return metrics.score_cells(probabilities, cells, names)
-    return metrics.score_tissue(probabilities, (cells > 0).astype(np.uint8), names)
+    if recipe.data != "isbi2012":
+        return metrics.score_cells(probabilities, cells, names, levels)
+    labels = (cells > 0).astype(np.uint8)
+    scores = metrics.score_tissue(probabilities, labels, names, levels)
+    if more:
+        found = [np.stack([metrics.segments(one, theta) for one in probabilities]) for theta in levels]
+        scores["all"]["boundary_f1"] = [round(metrics.boundary_f1(ids, cells, BOUNDARY), 7) for ids in found]
+        for name in ("log_loss", "calibration_error"):  # no threshold changes them
+            scores["all"][name] = [round(getattr(metrics, name)(probabilities, labels), 7)] * len(levels)
+    return scores
 
 
 def rerun(name: str, seed: int = 0, folder: str | Path | None = None) -> tuple[list[float], list[float]]:

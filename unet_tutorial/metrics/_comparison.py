@@ -34,6 +34,16 @@ class Truth:
 
     cells = cached_property(lambda self: ndimage.label(self.label)[0])
 
+    @cached_property
+    def touching(self):
+        """Of each cell, in the order of the ids, whether another one is at most one pixel of background away."""
+        ids = self.cells
+        nearest = np.where(ids > 0, ids, np.iinfo(ids.dtype).max)
+        high, low = ndimage.maximum_filter(ids, 5), ndimage.minimum_filter(nearest, 5)
+        counts = np.bincount(ids.ravel())
+        touches = np.bincount(ids[(ids > 0) & ((high != ids) | (low != ids))], minlength=counts.size)
+        return touches[1:][counts[1:] > 0] > 0
+
 
 class Comparison:
     """A prediction at one threshold against the truth of one slice, from `compare`; of ids, `Comparison.of_ids`.

@@ -80,6 +80,7 @@ TISSUE = {
 }
 CELLS = {
     "seg": Rule(lambda c: c.jaccards, _over_cells, max),
+    "seg_touching": Rule(lambda c: c.jaccards[c.truth.touching], _over_cells, max),
     "iou": Rule(lambda c: c.pixels, _pooled(lambda both, found, true: _ratio(both, found + true - both)), max),
     "merged_cells": Rule(lambda c: c.merged, sum, min, "seg"),
 }

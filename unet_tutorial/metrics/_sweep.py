@@ -86,9 +86,10 @@ def score_cells(
     Returns
     -------
     dict
-        As for `score_tissue`, with the scores seg (the challenge's, mean over all cells), iou (of the cell pixels) and
-        merged_cells (their number; under "all" the sum over the frames). A frame without cells has no SEG of its own:
-        there it is None, and under "all" the frame adds no cell to the mean.
+        As for `score_tissue`, with the scores seg (the challenge's, mean over all cells), seg_touching (over those that
+        at most one pixel of background parts from another one), iou (of the cell pixels) and merged_cells (their
+        number; under "all" the sum over the frames). A frame without cells has no SEG of its own, and one where none
+        touch no SEG of touching ones: there it is None, and under "all" the frame adds no cell to the mean.
 
     Raises
     ------
