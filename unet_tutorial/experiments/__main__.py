@@ -101,12 +101,12 @@ def _queue_up(arguments):
 
 
 def _verdicts(arguments):
-    judged = verdicts.judge(arguments.records)
-    adjusted = iter(verdicts.holm([verdict.sign_flip for *_, verdict in judged if verdict.sign_flip is not None]))
-    for name, claim, verdict in judged:
+    judged = [(name, claim, verdict, verdict.signs) for name, claim, verdict in verdicts.judge(arguments.records)]
+    adjusted = iter(verdicts.holm([signs for *_, signs in judged if signs is not None]))
+    for name, claim, verdict, signs in judged:
         print(f"{name}: {claim.words} ({claim.score}; predicted {claim.predicted:+g})")
-        signs = "" if verdict.sign_flip is None else f"; sign-flip p {verdict.sign_flip:.3f}, Holm {next(adjusted):.3f}"
-        print(f"    {verdict}{signs}")
+        tested = "" if signs is None else f"; sign-flip p {signs:.3f}, Holm {next(adjusted):.3f}"
+        print(f"    {verdict}{tested}")
 
 
 def _headline(record):

@@ -29,8 +29,6 @@ class Verdict:
         The smallest effect of interest, in units of the score.
     mean, low, high : float or None
         Mean of the differences and its interval of 95 %. None where the word is "not run".
-    sign_flip : float or None
-        Two-sided p of the sign-flip test. It decides nothing.
     """
 
     word: str
@@ -39,7 +37,11 @@ class Verdict:
     mean: float | None = None
     low: float | None = None
     high: float | None = None
-    sign_flip: float | None = None
+
+    @property
+    def signs(self) -> float | None:
+        """Two-sided p of the sign-flip test, None where the word is "not run". It decides nothing."""
+        return None if self.mean is None else sign_flip([*self.differences.values()])
 
     @property
     def no_effect(self) -> bool:
@@ -99,7 +101,7 @@ def decide(differences: Mapping[int, float], smallest: float) -> Verdict:
     mean, half = values.mean(), stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stats.sem(values)
     low, high = mean - half, mean + half
     word = "supported" if low > 0 and mean >= smallest else "contradicted" if high < smallest else "undecided"
-    return Verdict(word, dict(differences), smallest, float(mean), float(low), float(high), sign_flip(values))
+    return Verdict(word, dict(differences), smallest, float(mean), float(low), float(high))
 
 
 def sign_flip(values: Sequence[float] | np.ndarray) -> float:
