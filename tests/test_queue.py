@@ -1,6 +1,7 @@
 """Laws of the queue: the plan's order, no more processes than asked for, nothing begun that does not fit, none left."""
 
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -194,6 +195,8 @@ def test_the_queue_makes_what_is_missing_once_and_its_pairs_can_be_judged(tmp_pa
     assert "0 made, 0 failed, 0 left" in capsys.readouterr().out
     assert records.faults(tmp_path / "records") == []
     first = records.read("first/a", 0, tmp_path / "records")
+    raw = np.rint(datasets.load_nuclei().images * 255).astype(np.uint8)  # before they are brought to one scale
+    assert first["data"]["sha256"]["images"] == hashlib.sha256(raw.tobytes()).hexdigest()
     assert first["plan"] == plan.digest() and first["data"]["buffer"] == [2]
     assert first["data"]["chosen_on"] == [7] and first["data"]["held_out"] == [0, 1]
     assert len(first["chosen_on"]["thresholds"]) == 41 and len(first["held_out"]["thresholds"]) in (10, 11)
@@ -226,6 +229,16 @@ def test_a_failure_does_not_stop_the_others_and_is_told(tmp_path, monkeypatch, c
     monkeypatch.setattr(_queue, "start", lambda name, *_: Done(2 if name == "first/b" else 0))
     assert _queue.queue(None, 2, tmp_path / "runs", tmp_path / "records") == 1
     assert "first/b, seed 1: failed" in capsys.readouterr().out
+
+
+def test_runs_whose_data_are_not_here_are_left_out(tmp_path, monkeypatch, capsys):
+    def missing():
+        raise datasets.DataUnavailable("get them there")
+
+    monkeypatch.setattr(datasets, "load_nuclei", missing)
+    monkeypatch.setattr(_queue, "start", None)  # is not called
+    assert _queue.queue(None, 1, tmp_path / "runs", tmp_path / "records") == 0
+    assert "without the runs on nuclei: get them there" in capsys.readouterr().out
 
 
 def test_a_run_that_would_not_end_in_time_is_not_started(tmp_path, monkeypatch, capsys):

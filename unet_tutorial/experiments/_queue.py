@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from .. import training
+from ..datasets import DataUnavailable
 from . import recipes, records
-from ._setup import build, split_data
+from ._setup import build, load, split_data
 
 TOO_LONG = 75  # exit code of a run that was not started because it would not end in time
 STOPPED = (-signal.SIGTERM, 128 + signal.SIGTERM)
@@ -175,6 +176,12 @@ def queue(
     """Make the runs that the plan lacks. Returns the exit code: 1 where a run failed."""
     pairs = missing(folder)
     print(f"{len(recipes.runs_of('plan'))} runs in the plan, {len(pairs)} without a record", flush=True)
+    for data in dict.fromkeys(recipes.RUNS[name].data for name, _ in pairs):
+        try:
+            load(data)
+        except DataUnavailable as error:
+            pairs = [pair for pair in pairs if recipes.RUNS[pair[0]].data != data]
+            print(f"without the runs on {data}: {error}", flush=True)
 
     def fits(name, seed):
         seconds = expected(name, seed, runs, folder)

@@ -18,7 +18,8 @@ from ._folds import fold_of
 class Split:
     """What a run sees: images (N, H, W) in 0..1 with instance ids, and the numbers of the slices in each part.
 
-    `targets` are the ids to train on: `cells` with a border opened between those that touch.
+    `targets` are the ids to train on: `cells` with a border opened between those that touch. `sums` are the checksums
+    of all voxels as they were loaded: of the grey values, and of the ids modulo 256.
     """
 
     images: np.ndarray
@@ -28,7 +29,8 @@ class Split:
     validation: tuple
     chosen_on: tuple
     held_out: tuple
-    buffer: tuple = ()
+    buffer: tuple
+    sums: dict
 
     def part(self, name):
         """Images, ids and targets of the slices "train", "validation", "chosen_on" or "held_out"."""
@@ -36,26 +38,27 @@ class Split:
         return self.images[numbers], self.cells[numbers], self.targets[numbers]
 
     def describe(self, name):
-        """The entry of a record: the parts, and the checksums of all voxels, grey values and ids modulo 256."""
-        sums = {
-            kind: hashlib.sha256(np.rint(voxels * scale).astype(np.uint8).tobytes()).hexdigest()
-            for kind, voxels, scale in (("images", self.images, 255), ("cells", self.cells, 1))
-        }
+        """The entry of a record: the parts, and the checksums."""
         parts = {part: list(getattr(self, part)) for part in ("train", "validation", "chosen_on", "held_out")}
-        return {"name": name, **parts, **({"buffer": list(self.buffer)} if self.buffer else {}), "sha256": sums}
+        return {"name": name, **parts, **({"buffer": list(self.buffer)} if self.buffer else {}), "sha256": self.sums}
 
 
 def split_data(recipe, seed):
     """Load the data of a recipe and divide them: which slices train, where that is not all, the seed says."""
     images, cells, targets, candidates, held_out = load(recipe.data)
+    sums = {
+        kind: hashlib.sha256(voxels.astype(np.uint8).tobytes()).hexdigest()
+        for kind, voxels in (("images", np.rint(images * 255)), ("cells", cells % 256))
+    }
     if recipe.normalized:
         images = datasets.normalize(images)
     if recipe.folds:
         fold = fold_of(recipe.data, seed)
         train = _drawn(fold.train(len(images)), recipe.slices, seed)
-        return Split(images, cells, targets, train, (), fold.chosen_on, fold.held_out, fold.buffer)
+        return Split(images, cells, targets, train, (), fold.chosen_on, fold.held_out, fold.buffer, sums)
     train = tuple(sorted(set(_drawn(candidates, recipe.slices, seed)) - set(recipe.validation)))
-    return Split(images, cells, targets, train, recipe.validation, recipe.validation or train[:2], held_out)
+    chosen_on = recipe.validation or train[:2]
+    return Split(images, cells, targets, train, recipe.validation, chosen_on, held_out, (), sums)
 
 
 def load(data):
