@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import training
+from .._backend import keras
 from ..datasets import DataUnavailable
 from . import recipes, records
 from ._setup import build, load, split_data
@@ -93,9 +94,9 @@ def measured(name: str, seed: int, runs: str | Path) -> float:
     recipe = recipes.RUNS[name]
     model, batches, optimizer, loss = build(recipe, seed, split_data(recipe, seed))
     times: list[float] = []
-    training.train(
-        model, batches, WARM + MEASURED, optimizer, loss, stop=lambda _: times.append(time.monotonic()), progress=False
-    )
+    clock = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: times.append(time.monotonic()))
+    quiet = training.ProgressBar(show=False)
+    training.train(model, batches, WARM + MEASURED + 1, optimizer, loss, [clock, quiet])
     return (times[-1] - times[WARM]) / (len(times) - 1 - WARM) * (recipe.steps - steps_made(name, seed, runs)) + SCORING
 
 

@@ -153,7 +153,7 @@ def run(
             "validation": [[step, round(logs["val_loss"], 6)] for step, logs in history.epochs if "val_loss" in logs],
             "chosen_on": {key: chosen_on[key] for key in ("thresholds", "all")},
             "held_out": held_out,
-            **({"weights": pretrained.digest(model)} if recipe.validation else {}),
+            **({"weights": pretrained.digest(model)} if recipe.validation or recipe.folds else {}),
         }
         pretrained.save_weights(model, base.with_suffix(".weights.npz"))
         records.write(record, folder)
