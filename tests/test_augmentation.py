@@ -361,7 +361,7 @@ def test_inputs_are_left_alone():
     [
         (np.zeros((4, 5)), np.zeros((5, 4), int), r"image of shape \(4, 5\) and label of shape \(5, 4\)"),
         (np.zeros((4, 5)), np.zeros((4, 5)), "label of dtype float64"),
-        (np.zeros((4, 5)), -np.ones((4, 5), int), "id -1"),
+        (np.zeros((4, 5)), -2 * np.ones((4, 5), int), "id -2"),
         (np.zeros((4, 5)), np.zeros((4, 5, 1), int), r"label of shape \(4, 5, 1\)"),
         (np.zeros((4, 5), np.uint8), np.zeros((4, 5), int), "image of dtype uint8"),
         (np.full((4, 5), np.inf), np.zeros((4, 5), int), "NaN or infinite"),

@@ -354,6 +354,128 @@ def test_a_damaged_training_set_is_refused(tmp_path, monkeypatch, change, messag
     assert str(path) in str(caught.value)
 
 
+def gold(folder, monkeypatch, **change):
+    """The annotated frames of the training set as two stacks and a table, in a folder below the reader's."""
+    files = {
+        "gold_images.tif": tiff(np.stack([FRAMES[frame] for frame in IDS])),
+        "gold_ids.tif": tiff(np.stack(list(IDS.values()))),
+        "gold_frames.csv": b"page,sequence,frame,more\n0,01,0,\n1,02,17,54\n",
+    }
+    sums = {}
+    for name, content in files.items():
+        if name.endswith("tif"):
+            sums[name] = hashlib.sha256(tifffile.imread(io.BytesIO(content)).tobytes()).hexdigest()
+    (folder / "below").mkdir(exist_ok=True)
+    for name, content in (files | change).items():
+        (folder / "below" / name).write_bytes(content)
+    monkeypatch.setattr(_loaders, "GOLD_SUMS", sums)
+    monkeypatch.setenv("UNET_TUTORIAL_DATA", str(folder))
+
+
+def test_the_annotated_frames_alone_are_the_same_frames(tmp_path, monkeypatch):
+    (tmp_path / "one").mkdir(), (tmp_path / "other").mkdir()
+    tracking(tmp_path / "one", monkeypatch)
+    archive = datasets.load_cell_tracking("DIC-C2DH-HeLa")
+    gold(tmp_path / "other", monkeypatch)
+    folder = datasets.load_cell_tracking("DIC-C2DH-HeLa")
+    assert (archive.name, archive.frames) == (folder.name, folder.frames)
+    for kind in ("images", "labels", "cells"):
+        one, other = getattr(archive, kind), getattr(folder, kind)
+        assert one.dtype == other.dtype and (one == other).all()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"gold_ids.tif": tiff(np.zeros((2, 6, 7), np.uint16))}, "gold_ids.tif: sha256 is"),
+        ({"gold_images.tif": tiff(np.zeros((2, 6, 7), np.uint16))}, "gold_images.tif of dtype uint16"),
+        ({"gold_frames.csv": b"page,sequence,frame\n0,01,0\n"}, "gold_frames.csv: must have one row for each of the 2"),
+    ],
+)
+def test_damaged_frames_are_refused(tmp_path, monkeypatch, change, message):
+    gold(tmp_path, monkeypatch, **change)
+    with pytest.raises(ValueError, match=message):
+        datasets.load_cell_tracking("DIC-C2DH-HeLa")
+
+
+def test_a_file_is_found_in_a_folder_below_and_never_in_two(tmp_path, monkeypatch):
+    gold(tmp_path, monkeypatch)
+    (tmp_path / "gold_ids.tif").write_bytes(b"another")
+    with pytest.raises(ValueError, match=r"gold_ids.tif: is in .* and in .*below; leave one of them"):
+        datasets.load_cell_tracking("DIC-C2DH-HeLa")
+
+
+def nuclei(folder, monkeypatch, **change):
+    images, ids = RNG.integers(0, 256, (3, 6, 7), dtype=np.uint8), RNG.integers(0, 300, (3, 6, 7)).astype(np.uint16)
+    files = {"images_360.tif": tiff(images), "ids_360.tif": tiff(ids), "names_360.txt": b"a\nb\nc\n"} | change
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    sums = {"images_360.tif": images, "ids_360.tif": ids}
+    monkeypatch.setattr(
+        _loaders, "NUCLEI_SUMS", {name: hashlib.sha256(stack.tobytes()).hexdigest() for name, stack in sums.items()}
+    )
+    monkeypatch.setattr(_loaders, "NUCLEI_SHAPE", (3, 6, 7))
+    monkeypatch.setenv("UNET_TUTORIAL_DATA", str(folder))
+    return images, ids
+
+
+def test_nuclei_are_loaded(tmp_path, monkeypatch):
+    images, ids = nuclei(tmp_path, monkeypatch)
+    found = datasets.load_nuclei()
+    assert found.frames == ("a", "b", "c") and found.name == "nuclei"
+    np.testing.assert_array_equal(found.images, (images / 255).astype(np.float32))
+    np.testing.assert_array_equal(found.cells, ids)
+    np.testing.assert_array_equal(found.labels, ids > 0)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"ids_360.tif": tiff(np.zeros((3, 6, 7), np.uint16))}, "ids_360.tif: sha256 is"),
+        ({"images_360.tif": tiff(np.zeros((2, 6, 7), np.uint8))}, r"images_360.tif of shape \(2, 6, 7\)"),
+        ({"names_360.txt": b"a b"}, "holds 2 names, must hold one for each of the 3 images"),
+    ],
+)
+def test_damaged_nuclei_are_refused(tmp_path, monkeypatch, change, message):
+    nuclei(tmp_path, monkeypatch, **change)
+    with pytest.raises(ValueError, match=message):
+        datasets.load_nuclei()
+
+
+def test_a_slice_on_one_scale_has_that_mean_and_deviation_before_the_cut():
+    rng = np.random.default_rng(0)
+    stack = rng.normal([[[3.0]], [[-1.0]]], [[[0.5]], [[40.0]]], (2, 50, 60))
+    found = datasets.normalize(stack)
+    for image, slice_ in zip(stack, found):
+        expected = (image - image.mean()) / image.std() * 0.2 + 0.5
+        np.testing.assert_allclose(slice_, np.clip(expected, 0, 1), atol=1e-6)
+    assert found.dtype == np.float32 and found.min() == 0 and found.max() == 1
+    assert (datasets.normalize(stack[0]) == found[0]).all()
+    uniform = datasets.normalize(rng.random((40, 40)))  # nothing is cut
+    assert (float(uniform.mean()), float(uniform.std())) == pytest.approx((0.5, 0.2), abs=1e-5)
+    assert datasets.normalize(rng.random((40, 40)), 0.3, 0.05).mean() == pytest.approx(0.3, abs=1e-4)
+
+
+def test_brightness_and_contrast_of_a_slice_do_not_matter():
+    image = np.random.default_rng(1).random((30, 40))
+    np.testing.assert_allclose(datasets.normalize(7 * image - 3), datasets.normalize(image), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6])
+def test_a_slice_without_contrast_becomes_grey_and_is_named(value):
+    with pytest.warns(UserWarning, match="holds the grey value .* alone"):
+        assert (datasets.normalize(np.full((9, 9), value, np.float32)) == 0.5).all()
+
+
+def test_what_is_no_image_is_not_brought_to_a_scale():
+    with pytest.raises(ValueError, match="images of dtype int64: must be float"):
+        datasets.normalize(np.ones((4, 4), int))
+    with pytest.raises(ValueError, match=r"images\[1\]: holds 1 values that are NaN"):
+        datasets.normalize(np.array([[[0.0, 1]], [[0.0, np.nan]]]))
+    with pytest.raises(ValueError, match="deviation 0: must be a finite number > 0"):
+        datasets.normalize(np.ones((4, 4)), deviation=0)
+
+
 def test_a_training_set_with_another_checksum_is_not_opened(tmp_path, monkeypatch):
     path = tracking(tmp_path, monkeypatch)
     path.write_bytes(path.read_bytes() + b" ")

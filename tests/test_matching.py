@@ -138,8 +138,8 @@ def test_bad_ids(score):
         score(ids * 1.0, ids)
     with pytest.raises(ValueError, match="truth_ids of dtype bool"):
         score(ids, ids > 0)
-    with pytest.raises(ValueError, match="truth_ids: holds the negative id -1"):
-        score(ids, -ids)
+    with pytest.raises(ValueError, match="truth_ids: holds the negative id -2"):
+        score(ids, -2 * ids)
     with pytest.raises(ValueError, match="prediction_ids: holds the id 21 on 20 pixels; renumber"):
         score(ids * 21, ids)
     with pytest.raises(ValueError, match="prediction_ids of shape .*holds no pixel"):
@@ -189,8 +189,8 @@ def test_slices_of_different_sizes_count_together(measure):
 
 def test_the_slice_with_the_wrong_ids_is_named():
     cells = np.ones((3, 2, 2), int)
-    cells[2, 0, 0] = -1
-    with pytest.raises(ValueError, match=r"truth_ids\[2\]: holds the negative id -1"):
+    cells[2, 0, 0] = -2
+    with pytest.raises(ValueError, match=r"truth_ids\[2\]: holds the negative id -2"):
         seg_score(np.ones((3, 2, 2), int), cells)
 
 

@@ -280,7 +280,7 @@ def test_fit_takes_the_batches_and_makes_the_steps_of_train():
         (np.zeros((1, 40, 40), np.uint8), np.zeros((1, 40, 40), int), r"images\[0\] of dtype uint8"),
         (np.full((1, 40, 40), np.nan, np.float32), np.zeros((1, 40, 40), int), "NaN"),
         (np.zeros((1, 40, 40), np.float32), np.zeros((1, 40, 40)), r"cells\[0\] of dtype float64"),
-        (np.zeros((1, 40, 40), np.float32), np.full((1, 40, 40), -1), "negative id -1"),
+        (np.zeros((1, 40, 40), np.float32), np.full((1, 40, 40), -2), "negative id -2"),
     ],
 )
 def test_bad_images_and_cells_are_named(net, images, cells, words):

@@ -247,7 +247,8 @@ def test_one_class_only_weighs_one(labels):
     [
         (np.array([[0, 255]]), "255"),
         (np.array([[0, 2]]), "2"),
-        (np.array([[0, -1]]), "-1"),
+        (np.array([[0, -2]]), "-2"),
+        (np.full((2, 3), -1), "no pixel"),
         (np.array([[0.0, 1.0]]), "float64"),
         (np.array([[np.nan, 1.0]]), "float64"),
         (np.zeros((0, 3), int), "no pixel"),

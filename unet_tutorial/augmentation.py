@@ -173,7 +173,7 @@ def elastic_deform(
     image : (H, W) or (H, W, C) float array
         Grey values in 0..1; interpolated cubically and mirrored at the border.
     label : (H, W) int array
-        Label (0, 1) or instance ids; the nearest pixel is taken, so no new value appears.
+        Label (0, 1) or instance ids, -1 where nothing is labelled; the nearest pixel is taken, so no new value appears.
     rng : numpy.random.Generator
         Source of the field.
     grid : int
@@ -278,7 +278,7 @@ def augment(
     image : (H, W) or (H, W, C) float array
         Grey values in 0..1.
     label : (H, W) int array
-        Label (0, 1) or instance ids.
+        Label (0, 1) or instance ids; -1 is not labelled.
     rng : numpy.random.Generator
         The same state gives the same pair. Each step has a stream of its own, so that leaving one out leaves the others
         as they were.
@@ -388,6 +388,6 @@ def _as_generator(rng):
 
 
 def _as_pair(image, label) -> tuple[NDArray[np.float32], np.ndarray]:
-    image, label = as_image(image), as_cells(label, "label")
+    image, label = as_image(image), as_cells(label, "label", unlabelled=True)
     same_shape(image, label)
     return image, label

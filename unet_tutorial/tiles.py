@@ -10,7 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from . import augmentation
-from ._shared.checks import as_cells, as_grey_values, as_size, as_slices, one_id_for_all, same_shape, trusted, warn
+from ._shared.checks import (
+    UNLABELLED,
+    as_cells,
+    as_grey_values,
+    as_size,
+    as_slices,
+    one_id_for_all,
+    same_shape,
+    trusted,
+    warn,
+)
 
 
 class Tiles:
@@ -22,7 +32,8 @@ class Tiles:
     Parameters
     ----------
     images, cells, seed, augment, weigh
-        As for `training.TileBatches`.
+        As for `training.TileBatches`; `cells` may be -1 where nothing is labelled. There the label is 0 and the weight
+        0, so that no gradient comes from it, whatever `weigh` says.
     tile, out : int
         Sides of the input tile and of the network's output, in pixels; their difference is even.
 
@@ -53,7 +64,7 @@ class Tiles:
         self._pairs = []
         for index, (image, ids) in enumerate(zip(pictures, maps)):
             names = f"images[{index}]", f"cells[{index}]"
-            image, ids = as_grey_values(image, names[0], grey=True), as_cells(ids, names[1])
+            image, ids = as_grey_values(image, names[0], grey=True), as_cells(ids, names[1], unlabelled=True)
             same_shape(image, ids, names)
             missing = [max(0, self.out - side) for side in image.shape]
             padding = tuple((self.margin + m // 2, self.margin + m - m // 2) for m in missing)
@@ -81,7 +92,7 @@ class Tiles:
 
     def _weights(self, ids):
         if self.weigh is None:
-            return np.ones(ids.shape, np.float32)
+            return (ids != UNLABELLED).astype(np.float32)
         weights = np.asarray(self.weigh(ids)).astype(np.float32)
         if weights.shape != ids.shape:
             raise ValueError(
@@ -93,7 +104,7 @@ class Tiles:
                 f"weigh: gave {int(wrong.sum())} weights that are negative, NaN or infinite, first "
                 f"{weights[wrong][0]}; must be finite and >= 0"
             )
-        return weights
+        return np.where(ids == UNLABELLED, np.float32(0), weights)
 
     def _would_tell_apart(self, ids):
         """Whether `weigh` gives some tile of a map other weights once each piece has an id of its own."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from ._shared.checks import as_array, as_cells, as_label, as_positive, one_id_for_all, warn
+from ._shared.checks import UNLABELLED, as_array, as_cells, as_label, as_positive, one_id_for_all, warn
 
 FAR = 2**15  # pixels, further than any distance that counts; its square leaves room in 32 bits
 STRIP = 32  # rows searched at a time: each strip stops as early as it can, and stays in the processor's cache
@@ -16,19 +16,19 @@ def class_balance(labels: ArrayLike) -> NDArray[np.float32]:
     Parameters
     ----------
     labels : (H, W) or (N, H, W) uint8 array
-        1 = cell, 0 = membrane or background. Pixels of a stack are counted together, so that every slice of a
-        training set gets the same two weights.
+        1 = cell, 0 = membrane or background, -1 = not labelled (then of a signed dtype). Pixels of a stack are counted
+        together, so that every slice of a training set gets the same two weights.
 
     Returns
     -------
     float32 array, shape of `labels`
-        Without unit. A class with n of all N pixels weighs N / (2 n) a pixel: each class sums to the same and the mean
-        is 1. All ones if there is one class only.
+        Without unit. A class with n of all N labelled pixels weighs N / (2 n) a pixel: each class sums to the same and
+        the mean over the labelled pixels is 1. All ones if there is one class only. 0 where nothing is labelled.
 
     Raises
     ------
     ValueError
-        `labels` is not an integer array of zeros and ones with two or three axes, or holds no pixel.
+        `labels` is not an integer array of zeros and ones with two or three axes, or holds no labelled pixel.
 
     References
     ----------
@@ -39,7 +39,7 @@ def class_balance(labels: ArrayLike) -> NDArray[np.float32]:
     >>> class_balance([[0, 1, 1, 1, 1]]).tolist()  # the lone 0 weighs as much as the four ones together
     [[2.5, 0.625, 0.625, 0.625, 0.625]]
     """
-    return np.array(class_weights(labels), np.float32)[np.asarray(labels).astype(np.uint8)]
+    return np.array([*class_weights(labels), 0], np.float32)[np.asarray(labels).astype(np.int8)]  # the last: UNLABELLED
 
 
 def class_weights(labels: ArrayLike) -> tuple[float, float]:
@@ -75,7 +75,7 @@ def class_weights(labels: ArrayLike) -> tuple[float, float]:
     labels = as_array(labels, "labels")
     if labels.ndim not in (2, 3):
         raise ValueError(f"labels of shape {labels.shape}: must be (H, W), or (N, H, W) for a stack")
-    flat = as_label(labels.reshape(1, -1), "labels")
+    flat = as_label(labels[labels != UNLABELLED].reshape(1, -1), "labels")
     counts = np.bincount(flat.ravel(), minlength=2)
     background, cell = (flat.size / (2 * counts)).tolist() if counts.min() else (1.0, 1.0)
     return background, cell
@@ -89,7 +89,7 @@ def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) ->
     Parameters
     ----------
     cells : (H, W) int array
-        Instance ids; 0 is background. Several pieces of one id are one cell.
+        Instance ids; 0 is background, -1 not labelled. Several pieces of one id are one cell.
     w0, sigma : float
         Height (without unit) and width (pixels) of the border term. Equation 2 uses 10 and about 5.
 
@@ -98,12 +98,13 @@ def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) ->
     (H, W) float32 array
         w0 * exp(-(d1 + d2)^2 / (2 sigma^2)) on background pixels, 0 on cells and where fewer than two cells exist.
         d1 and d2 are the Euclidean distances, in pixels, to the nearest pixel of the nearest and of the second nearest
-        cell. 0 as well where they sum to more than 10 sigma: there the term is below 2e-22 w0.
+        cell. 0 as well where they sum to more than 10 sigma: there the term is below 2e-22 w0; and where nothing is
+        labelled.
 
     Raises
     ------
     ValueError
-        `cells` is not a two-dimensional array of integers, is empty, or holds negative ids; `w0` is negative, `sigma`
+        `cells` is not a two-dimensional array of integers, is empty, or holds ids below -1; `w0` is negative, `sigma`
         not above 0, or one of them not finite.
 
     Warns
@@ -120,13 +121,14 @@ def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) ->
     >>> print(border_weight_map([[1, 0, 2, 2, 0, 0, 0, 0, 3]]).round(1))  # a narrow gap weighs more than a wide one
     [[0.  9.2 0.  0.  6.1 6.1 6.1 6.1 0. ]]
     """
-    cells = as_cells(cells)
+    given = as_cells(cells, unlabelled=True)
+    ids = np.maximum(given, 0)
     w0, sigma = as_positive(w0, "w0"), as_positive(sigma, "sigma", zero=False)
-    weights = np.zeros(cells.shape, np.float32)
-    background = cells == 0
-    present = cells[~background]
+    weights = np.zeros(given.shape, np.float32)
+    background = ids == 0
+    present = ids[~background]
     if present.size == 0 or (present == present[0]).all():
-        if one_id_for_all(cells):
+        if one_id_for_all(ids):
             warn(
                 f"cells: hold the id {present[0]} alone, on several pieces, so the border term is 0 everywhere; if "
                 "this is a label, number its cells with scipy.ndimage.label(label)[0]"
@@ -134,9 +136,10 @@ def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) ->
         return weights
     d1, pixel = ndimage.distance_transform_edt(background, return_indices=True)
     reach = np.where(background & (2 * d1 <= 10 * sigma), 10 * sigma - d1, 0)  # d2 is at least d1
-    d2 = np.sqrt(_squared_distance_to_another(cells, cells[tuple(pixel)], reach)[background])
+    d2 = np.sqrt(_squared_distance_to_another(ids, ids[tuple(pixel)], reach)[background])
     distance = (d1[background] + d2) / sigma
     weights[background] = np.where(distance <= 10, w0 * np.exp(-0.5 * distance**2), 0)
+    weights[given == UNLABELLED] = 0
     return weights
 
 
@@ -150,17 +153,17 @@ def separate_touching(cells: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     cells : (H, W) int array
-        Instance ids; 0 is background.
+        Instance ids; 0 is background, -1 not labelled.
 
     Returns
     -------
     (H, W) array of the same dtype
-        Instance ids, of which no two touch, not even by a corner. Background stays background.
+        Instance ids, of which no two touch, not even by a corner. What was background or not labelled stays so.
 
     Raises
     ------
     ValueError
-        `cells` is not a two-dimensional array of integers, is empty, or holds negative ids.
+        `cells` is not a two-dimensional array of integers, is empty, or holds ids below -1.
 
     Warns
     -----
@@ -176,8 +179,8 @@ def separate_touching(cells: ArrayLike) -> np.ndarray:
     >>> separate_touching([[1, 1, 1, 2, 2, 0, 3, 3]]).tolist()  # 2 and 3 did not touch
     [[1, 1, 0, 0, 2, 0, 3, 3]]
     """
-    cells = as_cells(cells)
-    separated = np.where(_touches_another(cells), 0, cells)
+    cells = as_cells(cells, unlabelled=True)
+    separated = np.where(_touches_another(cells) & (cells > 0), 0, cells)
     ids, sizes = np.unique(cells, return_counts=True)
     smallest_first = ids[np.argsort(sizes, kind="stable")]
     for cell in smallest_first[~np.isin(smallest_first, separated)]:
@@ -194,7 +197,7 @@ def weight_map(
     Parameters
     ----------
     cells : (H, W) int array
-        Instance ids; 0 is background.
+        Instance ids; 0 is background, -1 not labelled.
     w0, sigma : float
         Height (without unit) and width (pixels) of the border term.
     balance : tuple of two floats, optional
@@ -203,7 +206,8 @@ def weight_map(
     Returns
     -------
     (H, W) float32 array
-        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`, or with the balance that is given.
+        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`, or with the balance that is given. 0 where
+        nothing is labelled.
 
     Raises
     ------
@@ -227,11 +231,12 @@ def weight_map(
     >>> print(weight_map(cells, w0=0).round(1))  # the balance of the classes alone
     [[0.6 0.6 2.5 0.6 0.6]]
     """
-    label = np.asarray(cells) > 0
+    border = border_weight_map(cells, w0, sigma)
+    label = np.sign(np.asarray(cells).astype(np.int64))
     if balance is None:
-        return border_weight_map(cells, w0, sigma) + class_balance(label)
-    background, cell = (as_positive(weight, "balance") for weight in balance)
-    return border_weight_map(cells, w0, sigma) + np.where(label, np.float32(cell), np.float32(background))
+        return border + class_balance(label)
+    weights = np.array([*(as_positive(weight, "balance") for weight in balance), 0], np.float32)
+    return border + weights[label]
 
 
 def _squared_distance_to_another(cells, nearest_cell, reach):

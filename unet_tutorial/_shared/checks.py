@@ -21,6 +21,7 @@ from scipy import ndimage
 
 ROUNDING = 1e-6  # how far rounding may carry a grey value or a probability out of 0..1
 DEPTHS = ((8, 255), (12, 4095), (16, 65535))  # bits of a grey value and the largest one
+UNLABELLED = -1  # in a map of instance ids: nobody has said what is there; it has no weight and no score
 SMALL = 10  # px: instance ids with a smaller median are no cells
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # the package
 
@@ -176,8 +177,10 @@ def as_label(label: ArrayLike, name: str = "label") -> NDArray[np.uint8]:
     return label.astype(np.uint8, copy=False)
 
 
-def as_cells(cells: ArrayLike, name: str = "cells") -> NDArray[np.integer]:
+def as_cells(cells: ArrayLike, name: str = "cells", unlabelled: bool = False) -> NDArray[np.integer]:
     """Return an (H, W) integer map of instance ids (0 = background), or raise ValueError.
+
+    With `unlabelled`, pixels may be UNLABELLED too.
 
     Warns of a uint8 map that is probably a mask with grey edges: it holds 255, and the median of its ids covers fewer
     than 10 px, or most pixels of the median id have no neighbour of the same id.
@@ -192,8 +195,9 @@ def as_cells(cells: ArrayLike, name: str = "cells") -> NDArray[np.integer]:
         raise ValueError(f"{name} of dtype {cells.dtype}: must be integer instance ids, 0 = background; {cure}")
     _refuse_other_axes(cells, name)
     _refuse_empty(cells, name)
-    if cells.min() < 0:
-        raise ValueError(f"{name}: holds the negative id {int(cells.min())}; ids start at 1, 0 is background")
+    if cells.min() < (UNLABELLED if unlabelled else 0):
+        other = f", {UNLABELLED} is not labelled" if unlabelled else ""
+        raise ValueError(f"{name}: holds the negative id {int(cells.min())}; ids start at 1, 0 is background{other}")
     if cells.dtype == np.uint8 and cells.max() == 255 and not _trusted.get():
         _warn_of_grey_edges(cells, name)
     return cells

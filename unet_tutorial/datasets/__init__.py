@@ -1,5 +1,6 @@
 """The images of the book: the synthetic specimen, ISBI 2012, cell tracking, nuclei; the fixed split; one grey scale."""
 
+from .._shared.checks import UNLABELLED
 from ._archives import DataUnavailable
 from ._grey import normalize
 from ._loaders import (
@@ -15,6 +16,7 @@ from ._loaders import (
     load_nuclei,
     load_phase_contrast,
     specimen,
+    unlabel_rim,
 )
 from ._synthetic_cells import synthetic_cells
 from ._synthetic_em import synthetic_em
@@ -22,6 +24,7 @@ from ._synthetic_em import synthetic_em
 __all__ = [
     "HELD_OUT_SLICES",
     "TRAIN_SLICES",
+    "UNLABELLED",
     "AnnotatedCells",
     "DataUnavailable",
     "Isbi2012",
@@ -36,4 +39,5 @@ __all__ = [
     "specimen",
     "synthetic_cells",
     "synthetic_em",
+    "unlabel_rim",
 ]

@@ -24,6 +24,12 @@ def data_folder():
     return Path(os.path.expanduser(os.environ[DATA_VARIABLE])) if os.environ.get(DATA_VARIABLE) else None
 
 
+def places(name):
+    """Where a file is in the reader's folder and in the folders just below it."""
+    folder = data_folder()
+    return [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()] if folder else []
+
+
 def find_file(name, source):
     """Path of a file in the reader's folder or in a folder just below it, so that each data set may have its own.
 
@@ -35,7 +41,7 @@ def find_file(name, source):
             f"{name} is not here: get it from {source}, put it into a folder of your own, and set "
             f"{DATA_VARIABLE} to that folder"
         )
-    found = [path for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    found = places(name)
     if not found:
         raise DataUnavailable(
             f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names, nor in a folder just below it: get it "

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from .._shared.checks import as_size
+from .._shared.checks import UNLABELLED, as_cells, as_size
 from . import _archives
 from ._archives import DataUnavailable
 from ._brushes import from_levels
@@ -32,6 +32,10 @@ TRACKING_URL = "https://data.celltrackingchallenge.net/training-datasets/"
 TRACKING_SUMS = {
     "PhC-C2DH-U373": "b18185c18fce54e8eeb93e4bbb9b201d757add9409bbf2283b8114185a11bc9e",
     "DIC-C2DH-HeLa": "832fed2d05bb7488cf9c51a2994b75f8f3f53b3c3098856211f2d39023c34e1a",
+}
+GOLD_SUMS = {  # of the frames of DIC-C2DH-HeLa that are annotated, as two stacks
+    "gold_images.tif": "5caf51e4f43dd1b7659513b54a4ba2c966dcd2722e3afa8f9b1ccf50d1eebc1a",
+    "gold_ids.tif": "0f3cf2bd7a1794914a6693daffce7892619f8e81eb38806a914d460d81099a5c",
 }
 NUCLEI_SOURCE = "the 2018 Data Science Bowl, https://doi.org/10.1038/s41592-019-0612-7 (BBBC038v1)"
 NUCLEI_SHAPE = (90, 360, 360)
@@ -228,8 +232,9 @@ def _read_isbi2012(path):
 def load_cell_tracking(name: str) -> AnnotatedCells:
     """Load the annotated frames of a training set of the cell tracking challenge.
 
-    NAME.zip is taken from the folder that UNET_TUTORIAL_DATA names; if the variable is not set, from the cache, into
-    which it is downloaded once. Its checksum is compared before it is opened.
+    NAME.zip is taken from the folder that UNET_TUTORIAL_DATA names, or one just below; if the variable is not set, from
+    the cache, into which it is downloaded once. Its checksum is compared before it is opened. In place of
+    DIC-C2DH-HeLa.zip, gold_images.tif, gold_ids.tif and gold_frames.csv may lie there: the annotated frames alone.
 
     Parameters
     ----------
@@ -239,7 +244,9 @@ def load_cell_tracking(name: str) -> AnnotatedCells:
     Returns
     -------
     AnnotatedCells
-        The frames of both sequences that have a segmentation; `frames` names them "01/t000" and so on.
+        The frames of both sequences that have a segmentation; `frames` names them "01/t000" and so on. Not every cell
+        has one: cells near the border of the image lack it (`unlabel_rim`), and in one frame of DIC-C2DH-HeLa,
+        "01/t067", 15 of 18 cells.
 
     Raises
     ------
@@ -260,6 +267,8 @@ def load_cell_tracking(name: str) -> AnnotatedCells:
     """
     if name not in list(TRACKING_SUMS):
         raise ValueError(f"name {name!r}: must be {' or '.join(map(repr, TRACKING_SUMS))}")
+    if name == "DIC-C2DH-HeLa" and _archives.places("gold_images.tif") and not _archives.places(f"{name}.zip"):
+        return _gold_frames(name)
     archive = f"{name}.zip"
 
     def verify(path):
@@ -281,6 +290,61 @@ def load_cell_tracking(name: str) -> AnnotatedCells:
             data = _archives.read_member(path, f"{name}/{member}")
             arrays.append(_archives.read_tiff(data, f"{path}: {member}", images[0].shape if images else 2, types))
     return _annotated(name, np.stack(images), np.stack(cells), [f"{sequence}/t{number}" for sequence, number in frames])
+
+
+def _gold_frames(name):
+    """The annotated frames of DIC-C2DH-HeLa from two stacks and a table of page, sequence and frame."""
+    source = TRACKING_URL + f"{name}.zip"
+    stacks = []
+    for file, kind in zip(GOLD_SUMS, ("uint8", "uint16")):
+        path = _archives.find_file(file, source)
+        voxels = _archives.read_tiff(path, str(path), 3, (np.dtype(kind),))
+        _archives.check_voxels(voxels.astype(np.dtype(kind).newbyteorder("<")), GOLD_SUMS[file], str(path))
+        stacks.append(voxels)
+    table = _archives.find_file("gold_frames.csv", source)
+    rows = [line.split(",") for line in table.read_text(encoding="utf-8").splitlines()[1:]]
+    if [row[0] for row in rows] != [str(page) for page in range(len(stacks[0]))]:
+        raise ValueError(f"{table}: must have one row for each of the {len(stacks[0])} pages, in their order")
+    return _annotated(name, stacks[0], stacks[1], [f"{sequence}/t{int(frame):03}" for _, sequence, frame, *_ in rows])
+
+
+def unlabel_rim(cells: ArrayLike, rim: int = 50) -> np.ndarray:
+    """Mark the rim of a map of instance ids as not labelled: UNLABELLED, -1.
+
+    The cell tracking challenge asks for a mask only of cells that reach at least 50 px into the image. What lies nearer
+    to its border may be a cell without a mask, so it must count neither as a cell nor as background. It has no weight
+    in training, and no score.
+
+    Parameters
+    ----------
+    cells : (H, W) or (N, H, W) int array
+        Instance ids, 0 = background.
+    rim : int
+        Width in pixels.
+
+    Returns
+    -------
+    int32 array, shape of `cells`
+
+    Raises
+    ------
+    ValueError
+        Not ids, or nothing would be left of a map.
+
+    Examples
+    --------
+    >>> unlabel_rim(np.ones((5, 5), int), rim=2).tolist()[2]
+    [-1, -1, 1, -1, -1]
+    """
+    rim, stack = as_size(rim, "rim", minimum=0), np.asarray(cells)
+    for one in stack if stack.ndim == 3 else [stack]:
+        as_cells(one, unlabelled=True)
+    if 2 * rim >= min(stack.shape[-2:]):
+        raise ValueError(f"rim {rim}: leaves nothing of a map of {stack.shape[-2]} x {stack.shape[-1]} pixels")
+    inside = np.s_[..., rim : stack.shape[-2] - rim, rim : stack.shape[-1] - rim]
+    marked = np.full(stack.shape, UNLABELLED, np.int32)
+    marked[inside] = stack[inside]
+    return marked
 
 
 def load_phase_contrast() -> PhaseContrast:

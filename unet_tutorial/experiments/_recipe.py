@@ -12,7 +12,7 @@ class Recipe:
 
     Attributes
     ----------
-    data : {"isbi2012", "phase_contrast", "nuclei"}
+    data : {"isbi2012", "phase_contrast", "nuclei", "dic_hela"}
     slices : int
         Training slices (frames). Where these are not all, the seed chooses them.
     validation : tuple of int

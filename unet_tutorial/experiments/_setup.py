@@ -75,6 +75,9 @@ def load(data):
         )
         count = len(frames.train.images)
         return images, cells, _opened(cells), tuple(range(count)), tuple(range(count, len(images)))
+    if data == "dic_hela":
+        frames = datasets.load_cell_tracking("DIC-C2DH-HeLa")
+        return frames.images, *map(datasets.unlabel_rim, (frames.cells, _opened(frames.cells))), (), ()
     frames = datasets.load_nuclei()
     return frames.images, frames.cells, _opened(frames.cells), (), ()
 
@@ -139,12 +142,12 @@ def weigh(recipe, targets=None):
     """
     if recipe.weights == "none":
         return None
-    balance = weight_maps.class_weights(targets > 0) if recipe.balance == "training" else None
+    balance = weight_maps.class_weights(np.sign(targets)) if recipe.balance == "training" else None
     if recipe.weights == "border":
         return functools.partial(weight_maps.weight_map, w0=recipe.w0, sigma=recipe.sigma, balance=balance)
     if balance is None:
-        return lambda cells: weight_maps.class_balance(cells > 0)
-    return lambda cells: np.where(cells > 0, balance[1], balance[0])
+        return lambda cells: weight_maps.class_balance(np.sign(cells))
+    return lambda cells: np.where(cells > 0, balance[1], balance[0])  # where nothing is labelled, a tile has 0
 
 
 def make_optimizer(recipe):

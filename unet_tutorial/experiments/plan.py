@@ -86,6 +86,7 @@ TISSUE = Recipe(
     **PLANNED, slices=18, tile=284, augment={"sigma": 5.0}, steps=2_000
 )  # the steps until `e0-length` decides
 NUCLEI = Recipe(**PLANNED, data="nuclei", slices=20, tile=220, augment={"sigma": 4.0}, steps=1_500)
+HELA = Recipe(**PLANNED, data="dic_hela", slices=6, depth=4, tile=348, augment={"sigma": 6.0}, steps=1_500)
 RIGID = {"augment": {"elastic": False}}
 LENGTH = 0.01  # of V_Rand after thinning: `e0-length` decides for the shortest run that is within it of the longest
 
@@ -105,6 +106,16 @@ TRIALS = {
         (
             Claim("The border term keeps touching nuclei apart", "border", "balance", "seg_touching", 0.05, 0.15),
             Claim("It improves the segmentation of all nuclei", "border", "balance", "seg", 0.02, 0.055),
+        ),
+    ),
+    "e6-hela": Trial(
+        "Does it do so on the data of table 2, where cells touch along long borders?",
+        "3, equation 2, and 4",
+        HELA,
+        {"border": {}, "balance": {"weights": "balance"}},
+        (
+            Claim("The border term keeps touching HeLa cells apart", "border", "balance", "seg_touching", 0.05, 0.1),
+            Claim("It improves the segmentation of all of them", "border", "balance", "seg", 0.02, 0.08),
         ),
     ),
     "e1-elastic": Trial(

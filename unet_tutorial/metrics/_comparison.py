@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage, sparse
 from scipy.special import entr
 
+from .._shared.checks import UNLABELLED
 from ._bending import bend, judge
 from ._inputs import as_slice, as_stacks, as_threshold, as_thresholds, named, warn_if_reversed
 from ._rules import RULES, Scores
@@ -22,15 +23,20 @@ class Truth:
     label : (H, W) uint8 array
         1 = cell, 0 = membrane or background.
     cells : (H, W) int array
-        Ids of the cells: those given, or the 4-connected components of the label.
+        Ids of the cells: those given, or the 4-connected components of the label. 0 where nothing is labelled.
+    known : (H, W) bool array, or None
+        Where something is labelled; None where all is. Other pixels count for no score of cells.
     name : str
         What to call it in a message.
     """
 
     def __init__(self, label, cells=None, name="truth"):
         self.label, self.name = label, name
+        self.known = None
         if cells is not None:
             self.cells = cells
+            if cells.min() == UNLABELLED:
+                self.known, self.cells = cells != UNLABELLED, np.maximum(cells, 0)
 
     cells = cached_property(lambda self: ndimage.label(self.label)[0])
 
@@ -55,7 +61,8 @@ class Comparison:
     proposal : (H, W) bool array
         Where the prediction is cell.
     found : (H, W) int array
-        Ids of the segments, 0 between them.
+        Ids of the segments, 0 between them and where the truth is not labelled. A segment that crosses such a place
+        stays one.
     truth : Truth
         `truth.label` and `truth.cells`, the ids of the true cells.
     thinned : Comparison
@@ -84,7 +91,7 @@ class Comparison:
     def __init__(self, probability, truth, threshold=0.5, found=None):
         self.probability, self.truth, self.threshold = probability, truth, threshold
         if found is not None:
-            self.found, self.proposal = found, found > 0
+            self.found, self.proposal = self._labelled(found), found > 0
 
     @classmethod
     def of_ids(cls, found: NDArray[np.integer], cells: NDArray[np.integer]) -> Self:
@@ -104,7 +111,7 @@ class Comparison:
         return RULES[name].of([self])
 
     proposal = cached_property(lambda self: self.probability > self.threshold)
-    found = cached_property(lambda self: ndimage.label(self.proposal)[0])
+    found = cached_property(lambda self: self._labelled(ndimage.label(self.proposal)[0]))
     thinned = cached_property(lambda self: Comparison(self.probability, self.truth, self.threshold, flood(self.found)))
     table = cached_property(lambda self: overlaps(self.found, self.truth.cells))
     pairs = cached_property(lambda self: [float(np.square(sizes, dtype=float).sum()) for sizes in self._sizes])
@@ -114,8 +121,12 @@ class Comparison:
 
     @cached_property
     def pixels(self):
-        label = self.truth.label
-        return tuple(int(np.count_nonzero(one)) for one in (self.proposal & (label == 1), self.proposal, label))
+        label, proposal = self.truth.label, self._labelled(self.proposal)
+        return tuple(int(np.count_nonzero(one)) for one in (proposal & (label == 1), proposal, label))
+
+    def _labelled(self, values):
+        """Values, 0 where the truth is not labelled."""
+        return values if self.truth.known is None else np.where(self.truth.known, values, values.dtype.type(0))
 
     @cached_property
     def _sizes(self):

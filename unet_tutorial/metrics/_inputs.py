@@ -59,9 +59,12 @@ def as_stacks(prediction, truth, name="prediction"):
     return prediction, labels if isinstance(truth, list) else np.stack(labels)
 
 
-def as_ids(ids: ArrayLike, name: str) -> NDArray[np.integer]:
-    """Return an (H, W) map of instance ids that are at most as many as its pixels, or raise ValueError."""
-    ids = as_cells(ids, name)
+def as_ids(ids: ArrayLike, name: str, unlabelled: bool = False) -> NDArray[np.integer]:
+    """Return an (H, W) map of instance ids that are at most as many as its pixels, or raise ValueError.
+
+    With `unlabelled`, pixels may be UNLABELLED too.
+    """
+    ids = as_cells(ids, name, unlabelled)
     if ids.max() > ids.size:
         raise ValueError(f"{name}: holds the id {int(ids.max())} on {ids.size} pixels; renumber the ids 1, 2, ...")
     return ids

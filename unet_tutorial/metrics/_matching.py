@@ -59,8 +59,8 @@ def seg_score(prediction_ids: Stack, truth_ids: Stack) -> float:
     Parameters
     ----------
     prediction_ids, truth_ids : (H, W) or (N, H, W) int arrays, or lists of N (H, W) int arrays
-        Instance ids, 0 = background. In a stack the ids of each slice stand for themselves. Slices in a list may differ
-        in size.
+        Instance ids, 0 = background. The truth may be -1 where nothing is labelled; these pixels count for nothing. In
+        a stack the ids of each slice stand for themselves. Slices in a list may differ in size.
 
     Returns
     -------
@@ -112,5 +112,8 @@ def merged_cells(prediction_ids: Stack, truth_ids: Stack) -> int:
 
 
 def _compared(prediction_ids, truth_ids):
-    pairs = as_pairs(prediction_ids, truth_ids, as_ids, ("prediction_ids", "truth_ids"))
+    def check(ids, name):
+        return as_ids(ids, name, unlabelled=name.startswith("truth"))
+
+    pairs = as_pairs(prediction_ids, truth_ids, check, ("prediction_ids", "truth_ids"))
     return [Comparison.of_ids(found, cells) for found, cells in pairs]

@@ -79,7 +79,8 @@ def score_cells(
     ----------
     probabilities : (N, H, W) float array, or a list of N (H, W) float arrays
     cells : (N, H, W) int array, or a list of N (H, W) int arrays
-        Instance ids; 0 is background. Frames in a list may differ in size.
+        Instance ids; 0 is background, -1 not labelled: such pixels count for no score. Frames in a list may differ in
+        size.
     names, thresholds
         As for `score_tissue`.
 
@@ -114,8 +115,8 @@ def score_cells(
     ([2, 0], [0.3333333, 1.0])
     """
     _same_number(probabilities, cells, names)
-    maps = [_named(name, as_ids, ids, "cells") for name, ids in zip(names, cells)]
-    if not any(ids.any() for ids in maps):
+    maps = [_named(name, as_ids, ids, "cells", True) for name, ids in zip(names, cells)]
+    if not any((ids > 0).any() for ids in maps):
         raise ValueError(f"cells of {', '.join(map(str, names))}: no frame holds a cell; SEG is a mean over true cells")
     return _rounded(_scored(CELLS, probabilities, [ids > 0 for ids in maps], maps, names, thresholds))
 
