@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from unet_tutorial._tensorflow import tf
 
 from unet_tutorial import datasets, losses, metrics, training, weight_maps
-from unet_tutorial._tensorflow import tf
 from unet_tutorial.datasets import UNLABELLED
 from unet_tutorial.model import build_unet
 from unet_tutorial.tiles import Tiles
