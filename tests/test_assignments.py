@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 
-from tools import assignments, grade, sandbox, scoring
+from tools import assignments, grade
 from tools.book import Book
+from tools.grading import sandbox, scoring
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 MASTERS = {path.stem: path for path in assignments.masters()}
@@ -41,37 +41,11 @@ def built(tmp_path_factory):
     return functools.cache(lambda name: assignments.build(MASTERS[name], folder / "students", folder / "dist"))
 
 
-def store_weights(folder):
-    """Weights for the capstone's solution: those of the package's network with all channels in another order."""
-    from unet_tutorial import pretrained
-
-    rng = np.random.default_rng(0)
-    model = pretrained.small_unet()
-
-    def reorder(name, given, up=False):
-        layer = model.get_layer(name)
-        kernel, bias = layer.get_weights()
-        order = np.arange(len(bias)) if name == "output" else rng.permutation(len(bias))
-        layer.set_weights([kernel[:, :, order][..., given] if up else kernel[:, :, given][..., order], bias[order]])
-        return order
-
-    x, skips = np.arange(1), []
-    for block in ("contract1", "contract2", "contract3", "bottom", "expand3", "expand2", "expand1"):
-        if block.startswith("expand"):
-            x = reorder(f"{block}_up", x, up=True)
-            x = np.concatenate([x, len(x) + skips.pop()])
-        x = reorder(f"{block}_conv2", reorder(f"{block}_conv1", x))
-        if block.startswith("contract"):
-            skips.append(x)
-    reorder("output", x)
-    np.savez(folder / "weights.npz", *model.get_weights())
-
-
 @pytest.fixture(scope="session")
 def solution(built, tmp_path_factory):
     """Of an assignment: its tests, and the names that its solution defines."""
     folder = tmp_path_factory.mktemp("solution")
-    store_weights(folder)
+    assignments.shuffled_weights(folder / "weights.npz")
 
     @functools.cache
     def of(name):
@@ -117,7 +91,7 @@ def test_a_wrong_submission_loses_the_points_of_its_mistake_and_is_told_which(so
     _, expected, hint = title.split(" | ")
     expected = {question: float(points) for question, points in (part.split(" -") for part in expected.split(", "))}
     questions = graded(solution, solved, name, patch)
-    faults = [fault for question in questions for fault in question.faults]
+    faults = [fault.text for question in questions for fault in question.faults]
     lost = {
         question.name: question.possible - question.points
         for question in questions
@@ -133,12 +107,11 @@ def test_a_right_submission_gets_full_marks_however_it_is_written(solution, solv
         assert question.points == question.possible, question.faults
 
 
-def test_the_capstone_is_graded_with_the_weights_that_lie_beside_it(built, tmp_path):
-    store_weights(tmp_path)
-    (tmp_path / "weights.npz").rename(tmp_path / "kim.npz")
-    (tmp_path / "kim.ipynb").write_bytes((built("capstone") / "solution.ipynb").read_bytes())
-    limits = grade.limits_of(MASTERS["capstone"])
-    result = grade.grade(tmp_path / "kim.ipynb", built("capstone") / "tests", limits, sandbox.available())
+def test_the_capstone_is_graded_with_the_weights_that_lie_beside_it(tmp_path):
+    assignment = grade.prepare("capstone", tmp_path / "built")
+    (tmp_path / "kim.ipynb").write_bytes(assignment.solution.read_bytes())
+    (tmp_path / "kim.npz").write_bytes(assignment.weights.read_bytes())
+    result = grade.grade(tmp_path / "kim.ipynb", assignment, sandbox.available())
     assert result.points == result.possible == 20, result
 
 

@@ -169,24 +169,6 @@ def test_an_answer_of_one_s_own_is_not_taken_for_the_package_s(source):
     assert borrowed(notebook(source)["answer"]) is None
 
 
-def test_checks_call_a_function_where_it_lives():
-    calls = []
-
-    class Elsewhere:
-        __name__ = "answer"
-
-        def at_home(self, run, *arguments):
-            calls.append(run)
-            assert arguments[0] is self
-            return None if run is borrowed else run(twice_again, *arguments[1:])
-
-        def __call__(self, *arguments):
-            raise AssertionError("it was called here")
-
-    check(Elsewhere(), twice, CASES)
-    assert calls == [borrowed, exercises.call, exercises.call]
-
-
 def test_a_class_s_number_changes_the_inputs_and_nothing_else_does(monkeypatch):
     draws = {}
     for number in ("0", "7"):

@@ -1,64 +1,80 @@
 """Grades notebooks of one assignment, each in processes of its own, and writes scores, feedback and a summary.
 
-python -m tools.grade NAME IN OUT          grade every .ipynb in the folder IN
+python -m tools.grade NAME IN OUT          grade every notebook in IN: a folder, or a .zip as a system exports it
 python -m tools.grade NAME --json FILE     grade one notebook, print the result
+
+The same command goes on where it was stopped.
 """
 
 import argparse
-import csv
-import functools
+import contextlib
+import hashlib
 import json
 import os
+import re
+import secrets
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import nbformat
 import numpy as np
-from tqdm import tqdm
 
-from unet_tutorial._shared.files import whole
+from . import assignments
+from .grading import crew, inbox, report, sandbox, scoring
+from .grading.inside import wire
+from .grading.submission import (
+    Answer,
+    Limits,
+    Lost,
+    Submission,
+    Ungraded,
+    bare,
+    called,
+    code_cells,
+    lay_inside,
+    limits_of,
+    spying,
+)
 
-from . import assignments, sandbox, scoring, wire
-
-LARGEST = 20 * 2**20  # bytes of a notebook
-FRESH_STARTS = 4  # after a cell or a call that ended the student's process
+FORMAT = 1  # of what is kept in OUT to go on from
 
 
 @dataclass
-class Limits:
-    """What a submission may use. Seconds: in all, a cell, a call of a function. Bytes: of memory, of one file."""
+class Assignment:
+    """All that grading needs to know of an assignment; see `prepare`."""
 
-    seconds: float = 300.0
-    cell_seconds: float = 60.0
-    call_seconds: float = 20.0
-    memory: int = 4 * 2**30
-    file_bytes: int = 100 * 2**20
-
-
-def limits_of(master, **given):
-    """The limits of an assignment: limits.json beside its master, where there is one, and what the command line says.
-
-    Raises ValueError where that file names something else.
-    """
-    path = Path(master).with_name("limits.json")
-    own = json.loads(path.read_text()) if path.is_file() else {}
-    try:
-        return Limits(**own | {name: value for name, value in given.items() if value is not None})
-    except TypeError as error:
-        raise ValueError(f"{path}: {error}; it may hold {', '.join(asdict(Limits()))}") from error
+    name: str
+    tests: Path
+    inside: Path
+    solution: Path
+    given: set
+    limits: Limits
+    titles: dict  # of the questions: q1 to "Question 1: mirror padding"
+    points: dict
+    written: list  # titles and points of the answers that a person grades
+    others: list  # names of the other assignments
+    weights: Path | None = None  # beside the solution
 
 
 @dataclass
 class Result:
-    """What a submission got: a `scoring.Question` for each question, and what went wrong on the way."""
+    """What a submission got: a `scoring.Question` for each question, and what went wrong on the way.
+
+    `notes` are for the instructor, `told` for the student. Where it is not `graded`, no points count.
+    """
 
     student: str
+    id: str = ""
+    system: str = ""
+    file: str = ""
+    late: bool = False
     questions: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    told: list = field(default_factory=list)
+    graded: bool = True
     seconds: float = 0.0
 
     @property
@@ -69,182 +85,229 @@ class Result:
     def possible(self):
         return sum(question.possible for question in self.questions)
 
-
-class Lost(Exception):
-    """The student's process has ended, or what it sent is no answer."""
-
-
-class Answer:
-    """A function of the student's, called in the student's process."""
-
-    def __init__(self, submission, name):
-        self.submission, self.__name__ = submission, name
-
-    def at_home(self, run, *arguments):
-        """Call `run` where the function lives; see `unet_tutorial.exercises.at_home`."""
-        return self.submission.ask(run, arguments)
-
-    def __call__(self, *arguments):
-        raise TypeError(
-            f"{self.__name__} lives in another process: a test must call it through unet_tutorial.exercises"
-        )
+    def fail(self, why):
+        """Say that this notebook is not graded, and why."""
+        self.graded = False
+        self.notes.insert(0, f"NOT GRADED: {wire.clean(why, 400)}")
 
 
-class Submission:
-    """A student's notebook, run in a process that is started again where a cell or a call ends it."""
-
-    def __init__(self, cells, files, limits, walled):
-        self.cells, self.files, self.limits, self.walled = cells, files, limits, walled
-        self.skip, self.failed, self.functions, self.values = set(), {}, [], {}
-        self.process, self.starts = None, 0
-        self.deadline = time.monotonic() + limits.seconds
-
-    def start(self):
-        """Run the cells, without those that ended the process before. Raises Lost where that cannot be done."""
-        while True:
-            self.close()
-            left = self.deadline - time.monotonic()
-            if self.starts > FRESH_STARTS or left <= 0:
-                raise Lost(
-                    f"the notebook took more than {self.limits.seconds:g} s"
-                    if left <= 0
-                    else f"the notebook ended its process {self.starts} times"
-                )
-            self.starts += 1
-            self.process = sandbox.Process("tools.submission", left, self.limits.memory, walled=self.walled)
-            cell = None
-            try:
-                wire.send(
-                    self.process.stdin,
-                    {
-                        "cells": self.cells,
-                        "files": self.files,
-                        "skip": sorted(self.skip),
-                        "limits": asdict(self.limits),
-                    },
-                )
-                while "functions" not in (message := self._receive()):
-                    cell = int(message["cell"])
-                    self._grant(self.limits.cell_seconds)
-                self.process.deadline = self.deadline
-                self.failed |= {int(key): str(text) for key, text in message["failed"].items()}
-                self.functions = [str(name) for name in message["functions"]]
-                self.values = {
-                    name: value for name, value in message["values"].items() if isinstance(value, (int, float))
-                }
-                return
-            except (Lost, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-                if cell is None or cell in self.skip:
-                    raise Lost(f"the notebook could not be run ({error})") from error
-                self.skip.add(cell)
-                self.failed[cell] = self.process.why or "ended the process"
-
-    def _grant(self, seconds):
-        """Leave the process a little more than its own limit: that one stops Python, this one what does not listen."""
-        self.process.deadline = min(self.deadline, time.monotonic() + seconds + 3)
-
-    def _receive(self):
-        try:
-            message = wire.receive(self.process.stdout)
-        except wire.Malformed as error:
-            raise Lost(f"its process sent no answer: {error}") from error
-        if not isinstance(message, dict):
-            self.process.process.wait(5)
-            raise Lost(self.process.why or "its process ended")
-        return message
-
-    def ask(self, run, arguments):
-        """Call a function there. An error there comes back as an AssertionError here, a lost process as Lost."""
-        if self.process is None:
-            self.start()
-        self._grant(self.limits.call_seconds)
-        try:
-            wire.send(self.process.stdin, {"run": run, "arguments": list(arguments)})
-            message = self._receive()
-        except (Lost, OSError) as error:
-            why = self.process.why or str(error)
-            self.close()
-            raise Lost(f"the call ended the notebook's process: it {why}") from error
-        self.process.deadline = self.deadline
-        if "answer" not in message:
-            raise AssertionError(str(message.get("error")))
-        return message["answer"]
-
-    def close(self):
-        if self.process:
-            self.process.close()
-        self.process = None
+def result_of(entry):
+    """A Result from what `asdict` made of it."""
+    questions = [
+        scoring.Question(**one | {"faults": [scoring.Fault(**fault) for fault in one["faults"]]})
+        for one in entry["questions"]
+    ]
+    return Result(**entry | {"questions": questions})
 
 
-def code_cells(path):
-    """Sources of the code cells. Raises ValueError where the file is no notebook."""
-    path = Path(path)
-    if path.is_symlink() or not path.is_file():
-        raise ValueError("is not a file")
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"is larger than {LARGEST >> 20} MiB")
-    try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        return [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
-    except Exception as error:  # nbformat raises whatever the damage leads to
-        raise ValueError(f"is not a notebook: {str(error).splitlines()[0][:100] if str(error) else error!r}") from error
+def prepare(name, folder, masters=assignments.MASTERS, **given):
+    """Build an assignment into a folder, with what students' processes may read. `given`: limits that are not its own.
+
+    Raises ValueError where the assignment is not known, or its limits are no limits.
+    """
+    master, folder = assignments.named(name, masters), Path(folder)
+    limits = limits_of(master, **given)
+    target = assignments.build(master, folder / "students", folder / "dist")
+    titles, written = questions_of(master)
+    files = [scoring.question_points(path) for path in sorted((target / "tests").glob("*.py"))]
+    weights = Path(master).with_suffix(".npz")
+    if not weights.is_file() and limits.package and Path(master).parent.parent == assignments.MASTERS:
+        weights = assignments.shuffled_weights(folder / "weights.npz")
+    return Assignment(
+        name,
+        target / "tests",
+        lay_inside(folder / "inside", name, limits),
+        target / "solution.ipynb",
+        {bare(source) for _, source in code_cells(folder / "students" / f"{name}.ipynb")},
+        limits,
+        titles,
+        dict(files),
+        written,
+        [path.stem for path in assignments.masters(masters) if path.stem != name],
+        weights if weights.is_file() else None,
+    )
 
 
-def grade(path, tests, limits=None, walled=True):
+def questions_of(master):
+    """Of a master: titles of the questions by their names, and titles and points of those that a person grades."""
+    titles, written, entry = {}, [], None
+    for cell in nbformat.read(master, as_version=4).cells:
+        if cell.cell_type == "raw" and cell.source.startswith("# BEGIN QUESTION"):
+            entry = dict(re.findall(r"^(\w+): *(.+?) *$", cell.source, re.M))
+        heading = cell.cell_type == "markdown" and re.search(r"^#+ (.+?)(?: \([\d.]+ points?\))?$", cell.source, re.M)
+        if entry and heading:
+            titles[entry.get("name", "")] = heading[1]
+            if entry.get("manual") == "true":
+                written.append((heading[1], float(entry.get("points", 0))))
+            entry = None
+    return titles, written
+
+
+def grade(path, assignment, walled=True, weights=None):
     """Grade one notebook. Whatever it does, a Result comes back.
 
-    A file of the same name that ends in .npz is laid beside the notebook as weights.npz.
+    A file of the same name that ends in .npz, or `weights`, is laid beside the notebook as weights.npz.
     """
-    limits, started = limits or Limits(), time.monotonic()
-    result = Result(Path(path).stem)
-    answers, submission = {}, None
+    started, path = time.monotonic(), Path(path)
+    result, submission = Result(_shown(path.stem)), None
     try:
         cells = code_cells(path)
-        weights = Path(path).with_suffix(".npz")
-        files = {}
-        if weights.is_file() and not weights.is_symlink() and weights.stat().st_size <= limits.file_bytes:
-            files["weights.npz"] = np.frombuffer(weights.read_bytes(), np.uint8)
-        submission = Submission(cells, files, limits, walled)
-        submission.start()
-        answers = submission.values | {name: Answer(submission, name) for name in submission.functions}
+        stranger = _another(cells, assignment)
+        if stranger:
+            result.fail(f"this is the notebook of {stranger}")
+            return result
+        submission = Submission(
+            cells, _files(path, weights, assignment.limits), assignment.limits, walled, assignment.inside, assignment.given
+        )
+        _judge(submission, assignment, result)
+        if submission.ungraded and result.points < result.possible:
+            result.fail("; ".join(submission.ungraded))
+        result.notes += spying(cells)
     except ValueError as error:
-        result.notes.append(f"{Path(path).name} {error}")
-    except Lost as error:
-        result.notes.append(str(error))
-    try:
-        with _quiet():
-            result.questions = scoring.score(tests, answers)
+        result.notes.append(f"{_shown(path.name)} {error}")
+        result.told.append(f"The file {error}.")
+        result.questions = scoring.score(assignment.tests, {})
+    except Ungraded as error:
+        result.fail(str(error))
+    except scoring.Misjudged as error:
+        result.fail(f"a test failed by itself: {error}")
     finally:
         if submission:
-            result.notes += [
-                f"cell {number + 1}: {text}"
-                for number, text in sorted(submission.failed.items())
-                if not text.startswith(("Wrong:", "NameError: name 'check'"))
-            ]
             submission.close()
-    result.seconds = round(time.monotonic() - started, 1)
+        result.seconds = round(time.monotonic() - started, 1)
     return result
 
 
-def grade_safely(path, tests, limits, walled):
-    """As `grade`; an error of the grader's own becomes a note, so that the others are graded."""
+def _judge(submission, assignment, result):
+    """Run a submission and score it, with notes on what went wrong."""
+
+    def begin():
+        submission.strikes = 0
+
+    def missing(name):
+        lost = [
+            f"{called(submission.cells[place][0], place)} failed: {text}"
+            for place, (_, text) in sorted(submission.failed.items())
+            if re.search(rf"\b{name}\b", submission.cells[place][1])
+        ]
+        return f"There is no `{name}`: " + (lost[0] if lost else "no cell defines it. Is the name right?")
+
+    answers = {}
     try:
-        return grade(path, tests, limits, walled)
-    except Exception as error:
-        return Result(Path(path).stem, notes=[f"NOT GRADED, the grader failed: {type(error).__name__}: {error}"])
+        submission.start()
+        answers = submission.values | {name: Answer(submission, name) for name in submission.functions}
+    except Lost as error:
+        result.notes.append(str(error))
+        result.told.append(f"{error}.")
+    result.questions = scoring.score(assignment.tests, answers, begin, missing)
+    for place, (kind, text) in sorted(submission.failed.items()):
+        if kind != "Wrong":
+            note = f"{called(submission.cells[place][0], place)} failed: {text}"
+            result.notes.append(note)
+            result.told.append(note)
+    result.notes += [f"calls {name}, which is an answer" for name in sorted(submission.borrowed)]
 
 
-class _quiet:
-    def __enter__(self):
-        self.kept, sys.stdout = sys.stdout, open(os.devnull, "w")
-
-    def __exit__(self, *details):
-        sys.stdout.close()
-        sys.stdout = self.kept
+def _shown(name):
+    return wire.clean(os.fsencode(name).decode("utf-8", "replace"), 200)
 
 
-def grade_folder(name, source, target, limits=None, masters=assignments.MASTERS, jobs=None, walled=True):
-    """Grade every notebook in a folder; write grades.csv, feedback/<student>.md and summary.png into `target`.
+def _files(path, weights, limits):
+    """What is laid beside the notebook."""
+    weights = Path(weights) if weights else path.with_suffix(".npz")
+    if weights.is_file() and not weights.is_symlink() and weights.stat().st_size <= min(limits.file_bytes, wire.ARRAYS // 2):
+        return {"weights.npz": np.frombuffer(weights.read_bytes(), np.uint8)}
+    return {}
+
+
+def _another(cells, assignment):
+    """The name of the assignment that a notebook belongs to, where it is another one."""
+    named = {name for _, source in cells for name in re.findall(r"unet_tutorial\.exercises import (\w+)", source)}
+    return None if assignment.name in named else next(iter(sorted(named & {*assignment.others})), None)
+
+
+def solve(assignment, walled):
+    """Grade the assignment's own solution. Raises ValueError unless it gets all points: the fault is the master's."""
+    result = grade(assignment.solution, assignment, walled, assignment.weights)
+    faults = [f"{one.name}, {fault.test}: {fault.text}" for one in result.questions for fault in one.faults]
+    if not result.graded or result.points < result.possible or not result.possible:
+        raise ValueError(
+            f"assignment {assignment.name}: its own solution gets {result.points:g} of {result.possible:g} points, so "
+            "nothing was graded; mend the master. " + " | ".join([*faults[:3], *result.notes[:3]])
+        )
+
+
+class Job:
+    """Grades one submission of the inbox, in a worker. An error of the grader's own becomes a note."""
+
+    def __init__(self, assignment, group, walled):
+        self.assignment, self.group, self.walled = assignment, group, walled
+
+    def __call__(self, handed):
+        os.environ["UNET_TUTORIAL_CLASS"] = str(self.group)
+        try:
+            result = grade(handed.path, self.assignment, self.walled, handed.weights)
+        except Exception as error:
+            result = Result(handed.student)
+            result.fail(f"the grader failed: {type(error).__name__}: {_without_paths(error)}")
+        return result
+
+
+def _without_paths(error):
+    return re.sub(r"(?:/[\w.~-]+){2,}", "...", wire.clean(str(error), 300))
+
+
+class Ledger:
+    """What is graded, kept in OUT line by line, so that nothing is lost and the same command goes on."""
+
+    def __init__(self, target, settings):
+        self.path, self.kept = target / "results.jsonl", {}
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
+        if lines:
+            before = json.loads(lines[0])
+            settings = settings | {"class": before.get("class") if settings["class"] is None else settings["class"]}
+            if before != settings:
+                raise ValueError(
+                    f"OUT {target}: holds another grading, of {before.get('name')} with CLASS={before.get('class')}, "
+                    "or the master has changed since; give another folder"
+                )
+            for line in lines[1:]:
+                with contextlib.suppress(ValueError, KeyError, TypeError):  # the last line may be cut off
+                    entry = json.loads(line)
+                    if entry["result"]["graded"]:
+                        self.kept[entry["key"]] = result_of(entry["result"])
+        self.settings = settings | {"class": settings["class"] if settings["class"] is not None else secrets.randbelow(10**9)}
+        self.fresh = not lines
+
+    def open(self):
+        """Begin to write; the first line says what is graded."""
+        self.file = open(self.path, "a", encoding="utf-8")
+        if self.fresh:
+            self.file.write(json.dumps(self.settings) + "\n")
+            self.file.flush()
+
+    def add(self, key, result):
+        """Keep one more."""
+        self.file.write(json.dumps({"key": key, "result": asdict(result)}) + "\n")
+        self.file.flush()
+
+
+def grade_folder(name, source, target, group=None, masters=assignments.MASTERS, jobs=None, walled=True, **given):
+    """Grade every notebook of an inbox; write tables, feedback and a picture into `target`, as they come.
+
+    Parameters
+    ----------
+    name : str
+    source, target : str or Path
+        Inbox (see `tools.grading.inbox`) and folder for what is written.
+    group : int, optional
+        Number of the class. Drawn at random unless given, and kept in `target`.
+    masters : str or Path
+    jobs : int, optional
+        Notebooks at once; one a core.
+    walled : bool
+    **given
+        Limits in place of the assignment's own.
 
     Returns
     -------
@@ -254,112 +317,103 @@ def grade_folder(name, source, target, limits=None, masters=assignments.MASTERS,
     Raises
     ------
     ValueError
-        The assignment is not known, there is no notebook, or one folder lies in the other.
+        The assignment is not known or its own solution gets less than all points, there is no notebook, one folder
+        lies in the other, `target` cannot be written or holds another grading.
     """
     source, target = Path(source), Path(target)
-    master = assignments.named(name, masters)
-    if not source.is_dir():
-        raise ValueError(f"IN {source}: is not a folder; give the one that holds the students' notebooks")
+    assignments.named(name, masters)
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise ValueError(f"OUT {target}: lies in the folder of the submissions; give another one")
-    paths = sorted(path for path in source.iterdir() if path.suffix == ".ipynb")
-    if not paths:
-        raise ValueError(f"IN {source}: holds no .ipynb")
     with tempfile.TemporaryDirectory() as folder:
-        tests = build(master, folder) / "tests"
-        work = functools.partial(grade_safely, tests=tests, limits=limits or Limits(), walled=walled)
-        with ProcessPoolExecutor(jobs or os.cpu_count()) as pool:
-            waiting = {pool.submit(work, path): path for path in paths}
-            results = []
-            for future in tqdm(as_completed(waiting), total=len(paths), unit="notebook"):
-                try:
-                    results.append(future.result())
-                except Exception as error:  # a worker was killed
-                    results.append(Result(waiting[future].stem, notes=[f"NOT GRADED, the grader failed: {error!r}"]))
-    results.sort(key=lambda result: result.student)
-    write(results, name, target)
+        handed, left_out = inbox.read(source, name, Path(folder) / "inbox")
+        assignment = prepare(name, Path(folder) / "built", masters, **given)
+        try:
+            (target / "feedback").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=target):
+                pass
+        except OSError as error:
+            raise ValueError(f"OUT {target}: cannot be written: {error.strerror}") from error
+        ledger = Ledger(target, {"format": FORMAT, "name": name, "tests": _digest_of(assignment), "class": group})
+        group = os.environ["UNET_TUTORIAL_CLASS"] = str(ledger.settings["class"])
+        if ledger.fresh:
+            _say(f"{name}: class number {group}; its own solution is graded first")
+            solve(assignment, walled)
+        ledger.open()
+        with report.whole(target / "left_out.txt") as file:
+            file.writelines(f"{line}\n" for line in left_out)
+        return _grade_all(handed, assignment, ledger, target, jobs or os.cpu_count(), walled)
+
+
+def _grade_all(handed, assignment, ledger, target, jobs, walled):
+    keys = {id(one): f"{one.student}|{one.id}|{_digest(one.path)}|{one.weights and _digest(one.weights)}" for one in handed}
+    results, todo = [], []
+    for one in handed:
+        kept = ledger.kept.get(keys[id(one)])
+        (results if kept else todo).append(kept or one)
+    written, by_student = time.monotonic(), {one.student: one for one in handed}
+    try:
+        for job, result in crew.work(todo, Job(assignment, ledger.settings["class"], walled), jobs):
+            one = by_student[job.student]
+            if result is None:
+                result = Result(one.student)
+                result.fail("the process that graded it was lost (out of memory, or killed)")
+            result.student, result.id, result.system, result.late = one.student, one.id, one.system, one.late
+            result.file = _shown(one.path.name)
+            ledger.add(keys[id(one)], result)
+            results.append(result)
+            with contextlib.suppress(OSError):
+                report.write_feedback(result, assignment.name, assignment.titles, target / "feedback")
+            if time.monotonic() - written > 1:
+                report.write_tables(results, assignment, target)
+                written = time.monotonic()
+            came = f"{result.points:g} of {result.possible:g}" if result.graded else result.notes[0]
+            _say(f"[{len(results)}/{len(handed)}] {result.student}: {came}")
+    finally:
+        results.sort(key=lambda one: one.student)
+        report.write_tables(results, assignment, target)
+        _feedback_of_those_alone(results, assignment, target / "feedback", whole=len(results) == len(handed))
+    report.draw(results, assignment, target / "summary.png")
     return results
 
 
-def build(master, folder):
-    """Build one assignment into a folder; the path of its solution and tests."""
-    return assignments.build(master, Path(folder) / "students", Path(folder) / "dist")
-
-
-def write(results, name, target):
-    """Write the scores, the feedback and the summary; a file is replaced as a whole."""
-    names = sorted({question.name: question.possible for result in results for question in result.questions}.items())
-    (target / "feedback").mkdir(parents=True, exist_ok=True)
-    with whole(target / "grades.csv") as file:
-        rows = csv.writer(file)
-        rows.writerow(["student", *(question for question, _ in names), "total", "possible", "seconds", "went wrong"])
-        for result in results:
-            points = {question.name: question.points for question in result.questions}
-            rows.writerow(
-                [
-                    _cell(result.student),
-                    *(points.get(question, 0) for question, _ in names),
-                    result.points,
-                    sum(most for _, most in names),
-                    result.seconds,
-                    _cell("; ".join(result.notes)),
-                ]
-            )
+def _feedback_of_those_alone(results, assignment, folder, whole):
+    """All feedback is there, and, at the end of it, none of students who are no longer in the inbox."""
+    kept = set()
     for result in results:
-        (target / "feedback" / f"{result.student}.md").write_text(feedback(result, name))
-    draw(results, names, name, target / "summary.png")
+        path = folder / f"{result.student.replace('/', ' ')}.md"
+        kept.add(path.name)
+        if not path.is_file():
+            report.write_feedback(result, assignment.name, assignment.titles, folder)
+    for path in folder.glob("*.md") if whole else ():
+        if path.name not in kept:
+            path.unlink()
 
 
-def _cell(text):
-    """Text that a spreadsheet does not take for a formula, on one line."""
-    text = " ".join(text.split())
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+def _say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
-def feedback(result, name):
-    """What a student reads: points a question, and what each failed test said."""
-    lines = [f"# {name}: {result.points:g} of {result.possible:g} points", ""]
-    lines += [f"- Went wrong: {note}" for note in result.notes] + [""] * bool(result.notes)
-    for question in result.questions:
-        lines += [f"## {question.name}: {question.points:g} of {question.possible:g}", ""]
-        lines += [f"```\n{fault[:2000]}\n```\n" for fault in question.faults] or ["Right.", ""]
-    return "\n".join(lines)
+def _digest(path):
+    if not Path(path).is_file() or Path(path).is_symlink():
+        return "-"
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def draw(results, names, name, path):
-    """A row of dots for each question: one dot a student, the mean as a line."""
-    import matplotlib
+def _digest_of(assignment):
+    """Of tests and limits: what the points hang on."""
+    parts = [path.read_bytes() for path in sorted(assignment.tests.glob("*.py"))]
+    return hashlib.sha256(b"".join([*parts, json.dumps(asdict(assignment.limits)).encode()])).hexdigest()
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
 
-    from unet_tutorial.plotting import _style
+def _class_number(text):
+    number = int(text)
+    if not 0 <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text}: the number of a class is 0 or more, and below 2147483648")
+    return number
 
-    _style.use_style()
-    fig, ax = plt.subplots(figsize=(6.5, 0.9 + 0.55 * len(names)))
-    for row, (question, most) in enumerate(names):
-        shares = np.array(
-            [next((one.points for one in result.questions if one.name == question), 0) / most for result in results]
-        )
-        values, counts = np.unique(np.round(shares, 3), return_counts=True)
-        ax.scatter(
-            values,
-            np.full(len(values), row),
-            s=30 + 500 * counts / len(results),
-            color=_style.COLOURS["conv"],
-            alpha=0.75,
-            lw=0,
-        )
-        for value, count in zip(values, counts):
-            ax.annotate(f"{count}", (value, row), ha="center", va="center", color="white", size=8)
-        ax.plot([shares.mean()] * 2, [row - 0.35, row + 0.35], color=_style.COLOURS["accent"])
-    ax.set_yticks(range(len(names)), [f"{question} ({most:g})" for question, most in names])
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlim(-0.08, 1.08)
-    ax.set_xlabel("share of the points; numbers count students, lines are means")
-    ax.set_title(f"{name}: {len(results)} notebooks")
-    fig.savefig(path)
-    plt.close(fig)
+
+_class_number.__name__ = "class number"  # argparse says: invalid class number value
 
 
 def main(arguments=None):
@@ -368,58 +422,63 @@ def main(arguments=None):
         prog="python -m tools.grade", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", metavar="NAME")
-    parser.add_argument("source", nargs="?", metavar="IN", help="folder of notebooks")
+    parser.add_argument("source", nargs="?", metavar="IN", help="folder or .zip of notebooks")
     parser.add_argument("target", nargs="?", metavar="OUT", help="folder for what is written")
     parser.add_argument("--json", metavar="FILE", help="grade one notebook and print the result")
     parser.add_argument("--masters", default=assignments.MASTERS, help="a class's own folder in place of assignments/")
-    parser.add_argument("--class", dest="group", default="0", help="number of the class: other fresh inputs")
-    parser.add_argument("--jobs", type=int, help="notebooks at once; one a core unless given")
     parser.add_argument(
-        "--seconds", type=float, help=f"a notebook may take ({Limits.seconds:g}, or its own limits.json)"
+        "--class", dest="group", type=_class_number, help="number of the class: its inputs; drawn at random unless given"
     )
-    parser.add_argument("--memory", type=float, help=f"GiB it may use ({Limits.memory / 2**30:g})")
+    parser.add_argument("--jobs", type=int, help="notebooks at once; one a core unless given")
+    parser.add_argument("--memory", type=float, help=f"GiB that a notebook may use ({Limits.memory / 2**30:g})")
     parsed = parser.parse_args(arguments)
-    os.environ["UNET_TUTORIAL_CLASS"] = parsed.group
     walled = sandbox.available()
     if not walled:
-        print(
+        _say(
             "bubblewrap is not here, or may not start processes: the notebooks run with limits of time, memory and "
-            "processes, but could read and write your files",
-            file=sys.stderr,
+            "processes, but could read and write your files"
         )
+    given = {"memory": parsed.memory and int(parsed.memory * 2**30)}
     try:
-        master = assignments.named(parsed.name, parsed.masters)
-        limits = limits_of(master, seconds=parsed.seconds, memory=parsed.memory and int(parsed.memory * 2**30))
         if parsed.json:
-            with tempfile.TemporaryDirectory() as folder:
-                tests = build(master, folder) / "tests"
-                result = grade(parsed.json, tests, limits, walled)
-            print(
-                json.dumps(
-                    {
-                        "student": result.student,
-                        "points": result.points,
-                        "possible": result.possible,
-                        "questions": [question._asdict() for question in result.questions],
-                        "went wrong": result.notes,
-                        "seconds": result.seconds,
-                    },
-                    indent=1,
-                )
-            )
+            print(json.dumps(grade_one(parsed, walled, given), indent=1))
             return 0
         if not (parsed.source and parsed.target):
             raise ValueError("give a folder of notebooks and a folder for the results, or --json FILE")
-        results = grade_folder(parsed.name, parsed.source, parsed.target, limits, parsed.masters, parsed.jobs, walled)
+        results = grade_folder(
+            parsed.name, parsed.source, parsed.target, parsed.group, parsed.masters, parsed.jobs, walled, **given
+        )
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    ungraded = [result.student for result in results if any(note.startswith("NOT GRADED") for note in result.notes)]
+    except KeyboardInterrupt:
+        _say(f"stopped: what is graded stands in {parsed.target}; the same command goes on")
+        return 130
+    ungraded = [result.student for result in results if not result.graded]
+    left_out = len((Path(parsed.target) / "left_out.txt").read_text(encoding="utf-8").splitlines())
     print(
         f"{len(results)} notebooks: {parsed.target}/grades.csv, feedback/, summary.png"
+        + (f"; {left_out} files left out, see left_out.txt" if left_out else "")
         + (f"; NOT graded: {', '.join(ungraded)}" if ungraded else "")
     )
     return 1 if ungraded else 0
+
+
+def grade_one(parsed, walled, given):
+    """The result of one notebook, to be printed."""
+    os.environ["UNET_TUTORIAL_CLASS"] = str(secrets.randbelow(10**9) if parsed.group is None else parsed.group)
+    sandbox.adopt_orphans()
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
+        result = grade(parsed.json, prepare(parsed.name, folder, parsed.masters, **given), walled)
+    return {
+        "student": result.student,
+        "points": result.points,
+        "possible": result.possible,
+        "graded": result.graded,
+        "questions": [asdict(question) for question in result.questions],
+        "went wrong": result.notes,
+        "seconds": result.seconds,
+    }
 
 
 if __name__ == "__main__":

@@ -22,7 +22,14 @@ TOLERANCE = rounding_bound(terms=10**6)  # 0.001: float32, and many more terms t
 
 
 class Wrong(AssertionError):
-    """The answer is wrong; the text says how. A notebook shows the text alone, without the way through the check."""
+    """The answer is wrong; the text says how. A notebook shows the text alone, without the way through the check.
+
+    `hint` is the likely cause alone: it names neither an input nor what was expected.
+    """
+
+    def __init__(self, text, hint=None):
+        super().__init__(text + (f"\nLikely cause: {hint}" if hint else ""))
+        self.hint = hint
 
     def _render_traceback_(self):
         return [f"Not yet. {self}"]
@@ -30,6 +37,18 @@ class Wrong(AssertionError):
 
 class Changed(Exception):
     """A student's function has changed an array that it was given."""
+
+
+class NoNumbers(Exception):
+    """A student's function has returned what is neither numbers nor arrays of them."""
+
+
+class Raised(Exception):
+    """A student's function, in a process of its own, has raised an error: the names of its classes, and its text."""
+
+    def __init__(self, names, text):
+        super().__init__(text)
+        self.names = names
 
 
 class Mistake(NamedTuple):
@@ -63,7 +82,7 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
     """
     refuse_borrowed(function)
     run, name = run or call, truth.__name__.removeprefix("_")
-    came = [at_home(run, function, *case) for case in cases]
+    came = [run(function, *case) for case in cases]
     expected = [run(truth, *case) for case in cases]
     faults = [fault(want, got, tolerance) for want, got in zip(expected, came)]
     first = next((index for index, text in enumerate(faults) if text), None)
@@ -71,17 +90,17 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
         print(f"{name}: right on {len(cases)} inputs")
         return
     raise Wrong(
-        f"{name}({describe(names or truth, cases[first])}): {faults[first]}"
-        f"{cause(mistakes, cases, came, run, tolerance)}"
+        f"{name}({describe(names or truth, cases[first])}): {faults[first]}",
+        cause(mistakes, cases, came, run, tolerance),
     )
 
 
 def cause(mistakes, cases, came, run, tolerance=TOLERANCE):
-    """The sentence that names the likely cause, or nothing."""
+    """The hint of the mistake that gives what came in every case, or None."""
     for mistake in mistakes:
         if all(fault(run(mistake.wrong, *case), got, tolerance) is None for case, got in zip(cases, came)):
-            return f"\nLikely cause: {mistake.hint}"
-    return ""
+            return mistake.hint
+    return None
 
 
 def refuses(function, name, cases, rule, error=ValueError, told=None):
@@ -91,7 +110,7 @@ def refuses(function, name, cases, rule, error=ValueError, told=None):
     """
     refuse_borrowed(function)
     for case in cases:
-        got = at_home(call, function, *case)
+        got = call(function, *case)
         if "raised" not in got:
             raise Wrong(
                 f"{name}({describe(None, case)}): expected a {error.__name__}, because {rule}; came "
@@ -114,13 +133,10 @@ def refuses(function, name, cases, rule, error=ValueError, told=None):
 def law(holds, text, hint=None):
     """Raise `Wrong` with the text, and the likely cause, unless the law holds."""
     if not holds:
-        raise Wrong(text + (f"\nLikely cause: {hint}" if hint else ""))
+        raise Wrong(text, hint)
 
 
-def at_home(run, function, *case):
-    """Call `run(function, *case)` where the student's function lives: here, or in the process of its grader."""
-    home = next((part.at_home for part in (function, *case) if hasattr(part, "at_home")), None)
-    return home(run, function, *case) if home else run(function, *case)
+_PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 
 
 def call(function, *case):
@@ -129,9 +145,9 @@ def call(function, *case):
 
     def whole():
         value = function(*copies)
-        for before, after in zip(case, copies):
-            if isinstance(before, np.ndarray) and not np.array_equal(before, after):
-                raise Changed("the function changes its input; work on a copy")
+        for place, (before, after) in enumerate(zip(case, copies)):
+            if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
+                raise Changed(f"the function changes its {_PLACES[place]} argument; work on a copy")
         return value
 
     return capture(whole)
@@ -139,7 +155,7 @@ def call(function, *case):
 
 def value_of(function, *case):
     """The value of a student's function as arrays, or `Wrong`."""
-    got = at_home(call, function, *case)
+    got = call(function, *case)
     name = getattr(function, "__name__", "the function")
     where = f"{name}({describe(None, case)})"
     if "raised" in got:
@@ -152,6 +168,8 @@ def capture(compute):
     """Return {"value": arrays and numbers} or {"raised": names of the error's classes, "text": its message}."""
     try:
         return {"value": plain(compute())}
+    except Raised as error:
+        return {"raised": error.names, "text": str(error)}
     except Exception as error:  # whatever a student's code raises
         names = [kind.__name__ for kind in type(error).__mro__]
         return {"raised": names, "text": str(error)[:500]}
@@ -168,9 +186,15 @@ def plain(value):
     if isinstance(value, list) and any(isinstance(one, (tuple, dict, np.ndarray)) for one in value):
         return tuple(plain(one) for one in value)
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        array = np.asarray(array, np.float64)  # bfloat16 too; anything else is an error
-    return array
+    if array.dtype.kind in "biuf":
+        return array
+    try:
+        if array.dtype.kind in "cSUMm" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
+            raise TypeError
+        return np.asarray(array, np.float64)  # bfloat16, fractions
+    except Exception:
+        what = f"an array of {array.dtype}" if array.ndim and array.dtype != object else f"a {type(value).__name__}"
+        raise NoNumbers(f"came {what}, where real numbers are asked for") from None
 
 
 UNSOLVED = "is the task still unsolved, or does the function end without `return`?"
@@ -179,14 +203,17 @@ UNSOLVED = "is the task still unsolved, or does the function end without `return
 def fault(expected, came, tolerance=TOLERANCE):
     """What is wrong with the outcome of a call, as a sentence; None if nothing is."""
     if "raised" in came:
-        return None if expected.get("raised", [None])[0] == came["raised"][0] else _raised(came)
+        return None if "raised" in expected and expected["raised"][0] == came["raised"][0] else _raised(came)
     if "raised" in expected:
         return f"expected a {expected['raised'][0]}, came {show(came['value'])}."
     return _difference(expected["value"], came["value"], tolerance)
 
 
 def _raised(came):
-    return came["text"] if came["raised"][0] == Changed.__name__ else f"raised {came['raised'][0]}: {came['text']}"
+    kind, text = came["raised"][0], came["text"]
+    if kind == "Borrowed":
+        return f"this answer calls {text}; the task is to write it yourself."
+    return f"{text}." if kind in (Changed.__name__, NoNumbers.__name__) else f"raised {kind}: {text}"
 
 
 def _difference(expected, came, tolerance, part=""):
@@ -214,8 +241,8 @@ def _difference(expected, came, tolerance, part=""):
     if isinstance(expected, str) or expected is None:
         return None if came == expected else f"{part}expected {expected}, came {show(came)}."
     try:
-        want, got = np.array(expected, np.float64), np.array(came, np.float64)
-    except (TypeError, ValueError):
+        want, got = np.array(expected, np.float64), np.array(_numbers(came), np.float64)
+    except (TypeError, ValueError, OverflowError):
         return f"{part}expected {show(expected)}, came {show(came)}."
     if want.shape != got.shape:
         return f"{part}expected {_shape(want)}, came {_shape(got)}{_odd_ones(want, got)}."
@@ -230,6 +257,15 @@ def _difference(expected, came, tolerance, part=""):
     place = np.unravel_index(np.argmax(off > tolerance), off.shape)
     where = f"at [{', '.join(map(str, place))}] " if want.ndim else ""
     return f"{part}{where}expected {_number(want[place])}, came {_number(got[place])}."
+
+
+def _numbers(value):
+    """The value, or a TypeError where it holds anything but numbers: the text "1" is none."""
+    if isinstance(value, (tuple, list)):
+        return [_numbers(one) for one in value]
+    if isinstance(value, (bool, int, float, np.ndarray)):
+        return value
+    raise TypeError(f"a {type(value).__name__} is no number")
 
 
 def _number(value):
@@ -277,9 +313,12 @@ def describe(function, case):
 
 
 def refuse_borrowed(function):
-    """Raise `Wrong` where the answer is the package's own function, or calls one."""
+    """Raise `Wrong` where the answer is the package's own function, or calls one.
+
+    This reminds an honest student. In the grader the package's answers are not there at all.
+    """
     law(callable(function), f"expected a function, came {type(function).__name__}: {UNSOLVED}")
-    name = at_home(borrowed, function)
+    name = None if hasattr(function, "submission") else borrowed(function)
     law(not name, f"this answer is, or calls, {name} of the package; the task is to write it yourself")
 
 
@@ -305,7 +344,8 @@ def borrowed(function):
             continue
         waiting += [cell.cell_contents for cell in one.__closure__ or () if cell.cell_contents is not None]
         for code in codes(one.__code__):
-            words = [*code.co_names, *(text for text in code.co_consts if isinstance(text, str))]
+            by_string = {"import_module", "__import__"} & {*code.co_names}  # else a text is but a text
+            words = [*code.co_names, *(text for text in code.co_consts if by_string and isinstance(text, str))]
             if any(word.split(".")[0] == PACKAGE for word in words):
                 return PACKAGE
             waiting += [one.__globals__[name] for name in code.co_names if _leads_on(one.__globals__.get(name))]
@@ -338,7 +378,7 @@ def class_seed(number):
     return [number, int(os.environ.get("UNET_TUTORIAL_CLASS", "0"))]
 
 
-def random_weights(model, rng):
-    """Random values for the weights of a Keras model, in the order of its layers; variances are positive."""
-    values = [rng.normal(0, 0.5, weight.shape) for weight in model.weights]
-    return [np.abs(value) if "variance" in weight.path else value for value, weight in zip(values, model.weights)]
+def random_weights(weights, rng):
+    """Random values for the weights of a Keras model, given as pairs of path and shape; variances are positive."""
+    values = [rng.normal(0, 0.5, shape) for _, shape in weights]
+    return [np.abs(value) if "variance" in path else value for value, (path, _) in zip(values, weights)]

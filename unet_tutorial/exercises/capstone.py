@@ -6,7 +6,7 @@ import numbers
 import numpy as np
 
 from .. import datasets, metrics
-from . import UNSOLVED, at_home, capture, codes, describe, fault, law, show, value_of
+from . import UNSOLVED, capture, codes, describe, fault, law, show, value_of
 
 SLICES, SIDE = 3, 256
 MOST_WEIGHTS = 500_000
@@ -97,49 +97,59 @@ def pixel_error_at_most(segment, threshold, most, seed=None):
 
 def budget(model, most=MOST_WEIGHTS):
     """Check that `model` is a Keras model of no more than so many weights."""
-    law(model is not Ellipsis, f"model: {UNSOLVED}")
-    got = at_home(count_weights, model)
-    law("value" in got, f"model: expected a Keras model; {got.get('text')}")
+    count = sum(weight.size for weight in _weights(model))
     law(
-        got["value"] <= most,
-        f"model: expected at most {most:,} weights, came {got['value']:,}.",
+        count <= most,
+        f"model: expected at most {most:,} weights, came {count:,}.",
         "too many filters at the top, or too many levels: a level has four times the weights of the one above.",
     )
-    print(f"model: {got['value']:,} weights of at most {most:,}")
+    print(f"model: {count:,} weights of at most {most:,}")
 
 
 def own_network(segment, model):
-    """Check that the network is not the one that the package brings along, nor began as it."""
+    """Check that the network is not the one that the package brings along, nor began as it, and that it segments."""
     law(
-        not at_home(leans_on_pretrained, segment),
+        hasattr(segment, "submission") or not leans_on_pretrained(segment),
         "segment: leans on unet_tutorial.pretrained; train a network of your own",
     )
-    got = at_home(likeness, model)
-    law("value" in got, f"model: expected a Keras model; {got.get('text')}")
     law(
-        got["value"] < 0.5,
+        _likeness(_weights(model)) < 0.5,
         "model: these weights are those of the network that the package brings along, or began as them; "
         "train a network of your own",
     )
+    law(_uses(segment, model), "segment: gives the same where all weights of `model` are 0; it must segment by `model`")
     print("model: your own")
 
 
-def count_weights(model):
-    """Number of weights of a Keras model."""
-    return capture(lambda: int(model.count_params()))
+def _weights(model):
+    """The weights of a Keras model, which may live in another process, as arrays."""
+    law(model is not Ellipsis and model is not None, f"model: {UNSOLVED}")
+    got = capture(lambda: tuple(np.asarray(weight) for weight in model.get_weights()))
+    law("value" in got, f"model: expected a Keras model; {got.get('text')}")
+    return got["value"]
 
 
-def likeness(model):
-    """Correlation of the weights of a Keras model with those of the package's trained one; 0 where shapes differ."""
+@functools.lru_cache(maxsize=1)
+def _uses(segment, model):
+    """Whether what `segment` gives hangs on the weights of `model`."""
+    weights = _weights(model)
+    images = hidden_slices(0)[0][:1, :160, :160]
+    before = _predict(segment, images)
+    model.set_weights([np.zeros_like(weight) for weight in weights])
+    try:
+        after = capture(lambda: segment(images.copy()))
+    finally:
+        model.set_weights(list(weights))
+    return fault({"value": before}, after, SAME) is not None
 
-    def whole():
-        own, known = ([np.ravel(weight) for weight in weights] for weights in (model.get_weights(), _known_weights()))
-        if [len(weight) for weight in own] != [len(weight) for weight in known]:
-            return 0.0
-        own, known = np.concatenate(own), np.concatenate(known)
-        return float(np.corrcoef(own, known)[0, 1]) if own.std() else 0.0
 
-    return capture(whole)
+def _likeness(weights):
+    """Correlation of weights with those of the package's trained network; 0 where shapes differ."""
+    own, known = ([np.ravel(weight) for weight in part] for part in (weights, _known_weights()))
+    if [len(weight) for weight in own] != [len(weight) for weight in known]:
+        return 0.0
+    own, known = np.concatenate(own), np.concatenate(known)
+    return float(np.corrcoef(own, known)[0, 1]) if own.std() else 0.0
 
 
 @functools.cache

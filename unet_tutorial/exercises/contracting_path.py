@@ -7,6 +7,7 @@ import numpy as np
 from .. import geometry
 from ..rounding import largest_difference, rounding_bound
 from . import Mistake, capture, check, random_weights, refuses
+from ._probes import build
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
 KERNELS = ((3, 3), (2, 3), (1, 1))
@@ -267,24 +268,22 @@ def run_block(block, shape, filters, seed):
     """Build a block on an input of a shape and apply it, with random weights, to a random image."""
 
     def whole():
-        from ..model import keras
-
-        x = keras.Input(shape)
-        outputs = block(x, filters)
-        if outputs is None:
+        network, rng = build(block, [shape], filters), np.random.default_rng(seed)
+        if network is None:
             return None
-        if not isinstance(outputs, (tuple, list)) or len(outputs) != 2:
+        about = network.about()
+        if not about["several"] or about["outputs"] != 2:
             raise TypeError("the block must return two tensors, features and pooled")
-        model, rng = keras.Model(x, list(outputs)), np.random.default_rng(seed)
-        model.set_weights(random_weights(model, rng))
+        network.set_weights(random_weights(about["weights"], rng))
         images = rng.normal(size=(2, *shape)).astype(np.float32)
-        (features, pooled), trained = model(images), model(images, training=True)
+        (features, pooled), trained = network.apply([images]), network.apply([images], training=True)
         bound = rounding_bound(2 * 9 * max(shape[-1], filters), features)  # two convolutions of 3x3
+        alike = features.shape == trained[0].shape and largest_difference(features, trained[0]) <= bound
         return {
-            "number of weights": model.count_params(),
-            "features": np.asarray(features),
-            "pooled": np.asarray(pooled),
-            "same in training and in use": largest_difference(features, trained[0]) <= bound,
+            "number of weights": about["count"],
+            "features": features,
+            "pooled": pooled,
+            "same in training and in use": bool(alike),
         }
 
     return capture(whole)

@@ -12,7 +12,6 @@ from . import (
     TOLERANCE,
     UNSOLVED,
     Mistake,
-    at_home,
     call,
     capture,
     cause,
@@ -23,10 +22,12 @@ from . import (
     show,
     value_of,
 )
+from . import _probes
+from ._probes import WARPED, WARPED_LABEL, repeat
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
 DRAWS = 800
-WARPED, WARPED_LABEL, WARPED_OTHER = 1001, 1002, 1003  # marks of the functions that `run_deform` passes in
+WARPED_OTHER = 1003  # the mark of a label that reaches `warp_label` as floats
 PLACES = (
     ({"sign": -1}, "the sign of the displacement is turned."),
     ({"swap": "field"}, "the two components of the field are swapped: rows come first, columns second."),
@@ -94,7 +95,8 @@ def displacement_field(function, seed=None, sizes=((35, 63), (65, 47))):
             law(
                 came < 0.6 * kink,
                 f"{name}: a kink or a jump: from one {step} to the next the slope changes by "
-                f"{came:.3g}; with straight lines between the nodes it would be {kink:.3g}.{straight}",
+                f"{came:.3g}; with straight lines between the nodes it would be {kink:.3g}.",
+                straight,
             )
             came, slant = np.abs(np.diff(steep, 2, axis)).max(), 20 / (size[axis] - 1)
             law(
@@ -207,7 +209,7 @@ def deform(function, seed=None, shapes=((7, 9), (12, 8))):
 
 def deform_vectors(function, seed=None, sigmas=(3.0, 0.5)):
     """Check that the vectors of `deform` are independent and Gaussian, with mean 0 and standard deviation sigma."""
-    draws = [_deformed(function, sigma, np.random.default_rng(seed), DRAWS)["vectors"][0] for sigma in sigmas]
+    draws = [_vectors(function, sigma, np.random.default_rng(seed)) for sigma in sigmas]
     hint = _hint_of_spread([draw.ravel() for draw in draws], sigmas)
     for sigma, draw in zip(sigmas, draws):
         name, values = f"deform, {DRAWS} calls with sigma {sigma:g}", draw.ravel() / sigma
@@ -284,6 +286,8 @@ def run_deform(deform, sigma, rng, times, image, label):
         seen["vectors"] = np.array(vectors, np.float64)
         if np.shape(vectors) != (3, 3, 2):
             raise ValueError(f"vectors of shape {np.shape(vectors)}")
+        if not (3 <= height <= 1000 and 3 <= width <= 1000):
+            raise ValueError(f"a field of {height} x {width}")
         return np.pad(np.asarray(vectors, np.float64), ((0, height - 3), (0, width - 3), (0, 0)))
 
     def show_warp(image, field, mark=WARPED):
@@ -316,25 +320,51 @@ def run_deform(deform, sigma, rng, times, image, label):
         return [np.nan_to_num(np.array(result, np.float64)).ravel() for result in results]
 
     def whole():
-        inputs, before = (image.copy(), label.copy()), (np.random.random(), repr(np.random.get_state()))[1]
-        results = [[once(*inputs, each) for _ in range(times)] for each in (copy.deepcopy(rng), copy.deepcopy(rng))]
+        inputs, before = (image.copy(), label.copy()), _global_state(deform)
+        copies = [copy.deepcopy(rng) for _ in range(2)]
+        results = [[once(*inputs, each) for _ in range(times)] for each in copies]
         changed = [name for name, *pair in zip(("image", "label"), inputs, (image, label)) if not np.array_equal(*pair)]
         return {
             "results": np.array(results),
-            "vectors": np.array(results)[:, :, 0, :18].reshape(2, times, 3, 3, 2),
+            "vectors": np.array(results)[:, :, 0, :18].reshape(-1, times, 3, 3, 2),
             "apart": seen["apart"],
             "altered": seen["altered"],
             "changed": " and ".join(changed),
-            "global": before != repr(np.random.get_state()),
+            "global": before != _global_state(deform),
         }
 
     return capture(whole)
 
 
+def _global_state(function):
+    """Something that changes with NumPy's global generator, where the function lives."""
+    return function.random_state() if hasattr(function, "random_state") else repr(np.random.get_state())
+
+
+def _vectors(function, sigma, rng):
+    """The vectors of many calls in a row with one generator: (DRAWS, 3, 3, 2)."""
+    refuse_borrowed(function)
+    shape, name = (5, 4), f"deform, {DRAWS} calls with sigma {sigma:g}"
+    probes = (_probes.show_field, _probes.show_warp, _probes.show_warp_label)
+    inputs = np.zeros(shape), np.zeros(shape, np.int64), sigma, rng
+    got = capture(lambda: tuple(repeat(function, DRAWS, *inputs, *probes)))
+    law("raised" not in got, f"{name}: {fault({}, got) if 'raised' in got else ''}")
+    pairs = got["value"]
+    law(pairs[0] is not None, f"{name}: {UNSOLVED}")
+    fits = all(isinstance(pair, (tuple, np.ndarray)) and len(pair) == 2 for pair in pairs)
+    fits = fits and all(isinstance(pair[0], np.ndarray) and pair[0].shape == shape for pair in pairs)
+    images = np.array([np.ravel(pair[0]) for pair in pairs]) if fits else None
+    law(
+        images is not None and images.dtype.kind in "fiu" and (images[:, 18] == WARPED).all(),
+        f"{name}: the first result is not what the `warp` that is passed in gives.",
+    )
+    return np.nan_to_num(images[:, :18].astype(np.float64)).reshape(DRAWS, 3, 3, 2)
+
+
 def _deformed(function, sigma, rng, times, image=None, label=None):
     refuse_borrowed(function)
     image, label = np.zeros((5, 4)) if image is None else image, np.zeros((5, 4), np.int64) if label is None else label
-    got = at_home(run_deform, function, sigma, rng, times, image, label)
+    got = run_deform(function, sigma, rng, times, image, label)
     law("raised" not in got, f"deform: {fault({}, got) if 'raised' in got else ''}")
     return got["value"]
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from .. import geometry
 from . import Mistake, capture, check
+from . import _probes
+from ._probes import build
 
 MAPS = (((3, 4, 2), 2), ((2, 5, 3), 3), ((4, 3, 4), 2), ((3, 5, 2), 3))
 SIZES = ((572, 4), (188, 4), (44, 2), (20, 1), (100, 3))
@@ -227,10 +229,10 @@ def expanding_block(function, seed=0, cases=BLOCKS):
 
 
 def build_net(function, seed=0, cases=NETS):
-    """Check `build_net(size, depth, filters, classes, contracting, expanding)`: the whole U of the package's blocks."""
-    from ..model import contracting_block, expanding_block as expanding
+    """Check `build_net(size, depth, filters, classes, contracting, expanding)`: the whole U of the blocks passed in."""
+    from ..model import contracting_block, expanding_block as paper
 
-    cases = [(*case, contracting_block, expanding, seed) for case in cases]
+    cases = [(*case, _probes.contracting, _probes.expanding, seed) for case in cases]
     check(
         function,
         _build_net,
@@ -238,6 +240,14 @@ def build_net(function, seed=0, cases=NETS):
         _mistakes(
             _build_net,
             {
+                **{
+                    f"{which} not called; others are in {place}.": own
+                    for which, place, own in (
+                        ("the blocks that are passed in are", "their places", {"down": contracting_block, "up": paper}),
+                        ("`contracting`, which is passed in, is", "its place", {"down": contracting_block}),
+                        ("`expanding`, which is passed in, is", "its place", {"up": paper}),
+                    )
+                },
                 "the filters are not doubled from level to level.": {"width": lambda filters, level, depth: filters},
                 "at the bottom the filters are not doubled once more.": {
                     "width": lambda filters, level, depth: filters * 2 ** min(level, depth - 1)
@@ -277,44 +287,39 @@ def build_net(function, seed=0, cases=NETS):
 
 def run_block(block, shape, skip_shape, filters, seed):
     """Build a block on inputs of two shapes and apply it, with random weights, to random maps."""
-
-    def build():
-        from ..model import keras
-
-        inputs = [keras.Input(shape), keras.Input(skip_shape)]
-        output = block(*inputs, filters)
-        return None if output is None else keras.Model(inputs, output)
-
-    return capture(lambda: _outcome(build(), [shape, skip_shape], seed))
+    shapes = [shape, skip_shape]
+    return capture(lambda: _outcome(build(block, shapes, filters), shapes, seed))
 
 
-def run_net(build, size, *rest):
+def run_net(function, size, *rest):
     """Build a net from all arguments but the last, the seed, and apply it, with random weights, to random images."""
-    return capture(lambda: _outcome(build(size, *rest[:-1]), [(size, size, 1)], rest[-1]))
+    return capture(lambda: _outcome(build(function, [], size, *rest[:-1]), [(size, size, 1)], rest[-1]))
 
 
-def _outcome(model, shapes, seed):
+def _outcome(network, shapes, seed):
     """Number of weights, and output for random weights under which the order of layers or a concatenation is free.
 
-    Weights of one shape are alike (a 1x1 convolution and a dense layer too), and so is a 3x3 kernel for all input
+    Weights of one shape are alike (a 1x1 convolution and a dense layer too), and so is a wide kernel for all input
     channels. Its small mean keeps every ReLU busy.
     """
-    if model is None:
+    if network is None:
         return None
-    if len(getattr(model, "outputs", ())) != 1:
-        raise TypeError(f"expected one output, of a keras.Model; came a {type(model).__name__}")
+    about = network.about()
+    if about["outputs"] != 1:
+        raise TypeError(f"expected one output, came {about['outputs']}")
 
     def random(shape):
         return np.random.default_rng([*np.ravel(seed), *shape]).normal(size=shape).astype(np.float32)
 
-    for weight in model.weights:
-        value = random([side for side in weight.shape if side > 1]).reshape(weight.shape) / 2
-        if value.ndim == 4 and len(value) == 3:
-            value = 1.2 * (value - 0.8 * value.mean((0, 1)))[:, :, :1] / value.shape[2] ** 0.5
-        weight.assign(np.broadcast_to(value, weight.shape))
-    maps = [random((2, *shape)) for shape in shapes]
-    out = model(maps if isinstance(model.input, list) else maps[0], training=False)
-    return {"number of weights": model.count_params(), "output": np.asarray(out[0] if isinstance(out, list) else out)}
+    weights = []
+    for _, shape in about["weights"]:
+        value = random([side for side in shape if side > 1]).reshape(shape) / 2
+        if value.ndim == 4 and len(value) > 2:
+            value = 3.6 / len(value) * (value - 0.8 * value.mean((0, 1)))[:, :, :1] / value.shape[2] ** 0.5
+        weights.append(np.broadcast_to(value, shape))
+    network.set_weights(weights)
+    (out,) = network.apply([random((2, *shape)) for shape in shapes])
+    return {"number of weights": about["count"], "output": out}
 
 
 def _mistakes(wrong, table):
@@ -346,8 +351,12 @@ def _build_net(
     last=1,
     more=0,
     activation=None,
+    down=None,
+    up=None,
 ):
     from ..model import keras, layers
+
+    contracting, expanding = down or contracting, up or expanding
 
     width = width or (lambda filters, level, depth: filters * 2**level)
     levels, kept = range(depth + more), []

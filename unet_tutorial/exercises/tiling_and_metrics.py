@@ -198,6 +198,8 @@ def _filter(features, gap):
 
 
 def _mirror_pad(image, margin):
+    if np.prod(np.shape(image) + 2 * np.abs(np.float64(margin))) > 10**7:
+        raise ValueError(f"margin {margin}: is too large for this image")
     return np.pad(image, margin, mode="reflect")
 
 
