@@ -41,11 +41,11 @@ notebooks: .venv/ready  ## run every notebook again and store its outputs (NAME=
 	$(BIN)/python -m tools.book notebooks $(NAME)
 
 assignments: .venv/ready  ## make the students' notebooks, solutions and autograders (FROM=folder of masters)
-	$(BIN)/python -m tools.assignments $(if $(FROM),--masters $(FROM))
+	$(BIN)/python -m tools.assignments $(if $(FROM),--masters "$(FROM)")
 
 grade: .venv/ready  ## grade a folder of notebooks (A=name IN=folder OUT=folder, or JSON=notebook; FROM=masters, CLASS=number)
-	@$(BIN)/python -m tools.grade $(A) $(IN) $(OUT) $(if $(JSON),--json $(JSON)) $(if $(FROM),--masters $(FROM)) \
-		$(if $(CLASS),--class $(CLASS))
+	@$(BIN)/python -m tools.grade $(A) $(if $(IN),"$(IN)") $(if $(OUT),"$(OUT)") $(if $(JSON),--json "$(JSON)") \
+		$(if $(FROM),--masters "$(FROM)") $(if $(CLASS),--class "$(CLASS)")
 
 adopt:  ## make this copy yours: your address in every file (REPO=owner/name, or with SITE=https://... too)
 	@$(FOUND)

@@ -60,7 +60,9 @@ def test_every_way_to_the_same_numbers_is_right(right, capsys):
         (lambda: 0, "raised TypeError"),
         (lambda x: "text", "came 'text'"),
         (lambda x: (2 * x, 2 * x), "expected 3 numbers"),
-        (lambda x: object(), "raised TypeError"),
+        (lambda x: object(), "came a value of type object, where real numbers are asked for"),
+        (lambda x: (2 * x).astype(str), "came an array of <U"),
+        (lambda x: (one for one in x), "came a value of type generator"),
         (lambda x: x.sort() or 2 * x, "changes its input"),
     ],
 )

@@ -157,7 +157,12 @@ def grade(path, assignment, walled=True, weights=None):
             result.fail(f"this is the notebook of {stranger}")
             return result
         submission = Submission(
-            cells, _files(path, weights, assignment.limits), assignment.limits, walled, assignment.inside, assignment.given
+            cells,
+            _files(path, weights, assignment.limits),
+            assignment.limits,
+            walled,
+            assignment.inside,
+            assignment.given,
         )
         _judge(submission, assignment, result)
         if submission.ungraded and result.points < result.possible:
@@ -215,7 +220,11 @@ def _shown(name):
 def _files(path, weights, limits):
     """What is laid beside the notebook."""
     weights = Path(weights) if weights else path.with_suffix(".npz")
-    if weights.is_file() and not weights.is_symlink() and weights.stat().st_size <= min(limits.file_bytes, wire.ARRAYS // 2):
+    if (
+        weights.is_file()
+        and not weights.is_symlink()
+        and weights.stat().st_size <= min(limits.file_bytes, wire.ARRAYS // 2)
+    ):
         return {"weights.npz": np.frombuffer(weights.read_bytes(), np.uint8)}
     return {}
 
@@ -276,7 +285,9 @@ class Ledger:
                     entry = json.loads(line)
                     if entry["result"]["graded"]:
                         self.kept[entry["key"]] = result_of(entry["result"])
-        self.settings = settings | {"class": settings["class"] if settings["class"] is not None else secrets.randbelow(10**9)}
+        self.settings = settings | {
+            "class": settings["class"] if settings["class"] is not None else secrets.randbelow(10**9)
+        }
         self.fresh = not lines
 
     def open(self):
@@ -345,7 +356,9 @@ def grade_folder(name, source, target, group=None, masters=assignments.MASTERS, 
 
 
 def _grade_all(handed, assignment, ledger, target, jobs, walled):
-    keys = {id(one): f"{one.student}|{one.id}|{_digest(one.path)}|{one.weights and _digest(one.weights)}" for one in handed}
+    keys = {
+        id(one): f"{one.student}|{one.id}|{_digest(one.path)}|{one.weights and _digest(one.weights)}" for one in handed
+    }
     results, todo = [], []
     for one in handed:
         kept = ledger.kept.get(keys[id(one)])
@@ -427,7 +440,10 @@ def main(arguments=None):
     parser.add_argument("--json", metavar="FILE", help="grade one notebook and print the result")
     parser.add_argument("--masters", default=assignments.MASTERS, help="a class's own folder in place of assignments/")
     parser.add_argument(
-        "--class", dest="group", type=_class_number, help="number of the class: its inputs; drawn at random unless given"
+        "--class",
+        dest="group",
+        type=_class_number,
+        help="number of the class: its inputs; drawn at random unless given",
     )
     parser.add_argument("--jobs", type=int, help="notebooks at once; one a core unless given")
     parser.add_argument("--memory", type=float, help=f"GiB that a notebook may use ({Limits.memory / 2**30:g})")

@@ -103,7 +103,9 @@ def _unpack(source, folder):
     left_out = []
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist()[:MOST]:
-            parts = [part for part in PurePosixPath(member.filename.replace("\\", "/")).parts if part not in ("/", "..")]
+            parts = [
+                part for part in PurePosixPath(member.filename.replace("\\", "/")).parts if part not in ("/", "..")
+            ]
             if member.is_dir() or not parts:
                 continue
             if not parts[-1].lower().endswith((".ipynb", ".npz", "submission_metadata.yml")):
@@ -111,7 +113,9 @@ def _unpack(source, folder):
             elif member.file_size > LARGEST:
                 left_out.append(f"{wire.clean('/'.join(parts), 200)}: is larger than {LARGEST >> 20} MiB")
             else:
-                target = folder.joinpath(*(part.encode("utf-8", "replace")[:240].decode("utf-8", "ignore") for part in parts))
+                target = folder.joinpath(
+                    *(part.encode("utf-8", "replace")[:240].decode("utf-8", "ignore") for part in parts)
+                )
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as packed, open(target, "wb") as file:
                     shutil.copyfileobj(packed, file)

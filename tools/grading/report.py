@@ -14,7 +14,11 @@ def feedback(result, name, titles):
     """What a student reads: points of each question, and what each failed test said."""
     lines = [f"# {name}: {result.points:g} of {result.possible:g} points", ""]
     if not result.graded:
-        lines = [f"# {name}: not graded yet", "", "Something went wrong that may not be yours. Your instructor looks at it."]
+        lines = [
+            f"# {name}: not graded yet",
+            "",
+            "Something went wrong that may not be yours. Your instructor looks at it.",
+        ]
         return "\n".join([*lines, ""])
     lines += [f"- {note}" for note in result.told[:SHOWN]] + [""] * bool(result.told)
     for question in result.questions:

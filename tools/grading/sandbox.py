@@ -38,7 +38,9 @@ def available():
         return False
     with _filter() as (words, passed):
         line = [*_walls(tempfile.gettempdir()), *words, "true"]
-        return subprocess.run(line, capture_output=True, env=_environment(HOME, INSIDE), pass_fds=passed).returncode == 0
+        return (
+            subprocess.run(line, capture_output=True, env=_environment(HOME, INSIDE), pass_fds=passed).returncode == 0
+        )
 
 
 def adopt_orphans():

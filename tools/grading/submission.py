@@ -254,10 +254,15 @@ class Submission:
         self.process, self.strikes, self.ungraded, self.borrowed = None, 0, [], set()
 
     def modules(self):
-        """What is imported before the student's code begins: the imports of TensorFlow are nobody's CPU seconds."""
+        """What is imported before the student's code begins: imports are nobody's CPU seconds."""
         text = "\n".join(source for _, source in self.cells)
-        heavy = self.limits.package or re.search(r"\b(?:keras|tensorflow)\b", text)
-        return ["scipy.ndimage", "scipy.interpolate", "matplotlib.pyplot", *(["keras"] if heavy else [])]
+        wanted = {
+            "scipy.ndimage": r"\bscipy\b",
+            "scipy.interpolate": r"\binterpolate\b",
+            "matplotlib.pyplot": r"\bmatplotlib\b",
+            "keras": r"\b(?:keras|tensorflow)\b",
+        }
+        return [name for name, word in wanted.items() if self.limits.package or re.search(word, text)]
 
     def start(self):
         """Run the cells, without those that ended the process before. Raises Lost or Ungraded."""

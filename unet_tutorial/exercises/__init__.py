@@ -147,7 +147,7 @@ def call(function, *case):
         value = function(*copies)
         for place, (before, after) in enumerate(zip(case, copies)):
             if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
-                raise Changed(f"the function changes its {_PLACES[place]} argument; work on a copy")
+                raise Changed(f"the function changes its input, the {_PLACES[place]} argument; work on a copy")
         return value
 
     return capture(whole)
@@ -193,7 +193,7 @@ def plain(value):
             raise TypeError
         return np.asarray(array, np.float64)  # bfloat16, fractions
     except Exception:
-        what = f"an array of {array.dtype}" if array.ndim and array.dtype != object else f"a {type(value).__name__}"
+        what = f"an array of {array.dtype}" if array.ndim else f"a value of type {type(value).__name__}"
         raise NoNumbers(f"came {what}, where real numbers are asked for") from None
 
 

@@ -81,7 +81,12 @@ def repeat(function, times, *arguments):
     """What a student's function returns in so many calls, as a list."""
     if hasattr(function, "repeat_there"):
         return function.repeat_there(times, *arguments)
-    return [function(*arguments) for _ in range(times)]
+    return [function(*fresh(arguments)) for _ in range(times)]
+
+
+def fresh(arguments):
+    """The same arguments, with copies of the arrays."""
+    return [one.copy() if isinstance(one, np.ndarray) else one for one in arguments]
 
 
 def show_field(vectors, height, width):
@@ -91,6 +96,8 @@ def show_field(vectors, height, width):
 
 def show_warp(image, field, mark=WARPED):
     """In place of `warp`: the vectors of `show_field`, then a mark, then the rest of the image."""
+    if np.shape(field) != (*np.shape(image), 2):
+        raise ValueError(f"a field of shape {np.shape(field)} for an image of shape {np.shape(image)}")
     result = np.array(image, np.float64)
     result.flat[:18] = np.asarray(field)[:3, :3].flat
     result.flat[18] += mark
@@ -103,4 +110,4 @@ def show_warp_label(label, field):
 
 
 for _one in (contracting, expanding, show_field, show_warp, show_warp_label):
-    _one.inside = _one.__name__  # type: ignore[attr-defined]
+    _one.__dict__["inside"] = _one.__name__

@@ -12,6 +12,7 @@ from . import (
     TOLERANCE,
     UNSOLVED,
     Mistake,
+    _probes,
     call,
     capture,
     cause,
@@ -22,7 +23,6 @@ from . import (
     show,
     value_of,
 )
-from . import _probes
 from ._probes import WARPED, WARPED_LABEL, repeat
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
@@ -355,8 +355,8 @@ def _vectors(function, sigma, rng):
     fits = fits and all(isinstance(pair[0], np.ndarray) and pair[0].shape == shape for pair in pairs)
     images = np.array([np.ravel(pair[0]) for pair in pairs]) if fits else None
     law(
-        images is not None and images.dtype.kind in "fiu" and (images[:, 18] == WARPED).all(),
-        f"{name}: the first result is not what the `warp` that is passed in gives.",
+        images is not None and np.isin(images[:, 18], (WARPED, WARPED_LABEL)).all(),
+        f"{name}: the results are not what the `warp` and `warp_label` that are passed in give.",
     )
     return np.nan_to_num(images[:, :18].astype(np.float64)).reshape(DRAWS, 3, 3, 2)
 

@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 
 from .. import geometry
-from . import Mistake, capture, check
-from . import _probes
+from . import Mistake, _probes, capture, check
 from ._probes import build
 
 MAPS = (((3, 4, 2), 2), ((2, 5, 3), 3), ((4, 3, 4), 2), ((3, 5, 2), 3))

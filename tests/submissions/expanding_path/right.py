@@ -129,26 +129,6 @@ def build_net(size, depth, filters, classes, contracting, expanding):
     return keras.Model(inputs=[inputs], outputs=outputs)
 
 
-# %% net with its own blocks, skip first, and drop-out at the end of the contracting path
-def build_net(size, depth, filters, classes, contracting, expanding):
-    def convolve(x, width):
-        for _ in range(2):
-            x = keras.layers.Conv2D(width, 3, activation="relu")(x)
-        return x
-
-    x = inputs = keras.Input((size, size, 1))
-    skips = []
-    for level in range(depth):
-        skips.append(convolve(x, filters * 2 ** level))
-        x = keras.layers.MaxPooling2D()(skips[-1])
-    x = keras.layers.Dropout(0.5)(convolve(x, filters * 2 ** depth))
-    for level in range(depth - 1, -1, -1):
-        x = keras.layers.Conv2DTranspose(filters * 2 ** level, 2, strides=2)(x)
-        skip = keras.layers.CenterCrop(*x.shape[1:3])(skips[level])
-        x = convolve(keras.layers.concatenate([skip, x]), filters * 2 ** level)
-    return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
-
-
 # %% a dense layer at the end
 def build_net(size, depth, filters, classes, contracting, expanding):
     x = inputs = keras.Input((size, size, 1))

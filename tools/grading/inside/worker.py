@@ -148,7 +148,7 @@ def plain(value):
             raise TypeError
         return np.asarray(array, np.float64)  # bfloat16, fractions
     except Exception:
-        what = f"an array of {array.dtype}" if array.ndim and array.dtype != object else f"a {type(value).__name__}"
+        what = f"an array of {array.dtype}" if array.ndim else f"a value of type {type(value).__name__}"
         raise NoNumbers(f"came {what}, where real numbers are asked for") from None
 
 
@@ -189,12 +189,14 @@ class Server:
         for number, one in enumerate(arguments):
             if isinstance(one, np.random.Generator):
                 after[str(number)] = one
-            elif isinstance(one, np.ndarray) and not np.array_equal(before.pop(0), one, equal_nan=one.dtype.kind == "f"):
+            elif isinstance(one, np.ndarray) and not np.array_equal(
+                before.pop(0), one, equal_nan=one.dtype.kind == "f"
+            ):
                 after[str(number)] = one
         return {"value": value, "after": after}
 
     def do_repeat(self, name, times, arguments):
-        return {"value": tuple(plain(self.names[name](*arguments)) for _ in range(times))}
+        return {"value": tuple(plain(self.names[name](*probes.fresh(arguments))) for _ in range(times))}
 
     def do_state(self):
         state = np.random.get_state()
