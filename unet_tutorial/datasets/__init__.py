@@ -1,5 +1,7 @@
 """The images of the book: the synthetic specimen, ISBI 2012, cell tracking, nuclei; the fixed split; one grey scale."""
 
+from pathlib import Path
+
 from .._shared.checks import UNLABELLED
 from ._archives import DataUnavailable
 from ._grey import normalize
@@ -21,8 +23,11 @@ from ._loaders import (
 from ._synthetic_cells import synthetic_cells
 from ._synthetic_em import synthetic_em
 
+NUCLEI = Path(__file__).parent / "nuclei"  # a folder of images and masks, CC0: its README says whence
+
 __all__ = [
     "HELD_OUT_SLICES",
+    "NUCLEI",
     "TRAIN_SLICES",
     "UNLABELLED",
     "AnnotatedCells",

@@ -1,0 +1,157 @@
+"""From probabilities to objects: a threshold, cores, what the border took, and what is too small to be one."""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from . import _compare
+
+EIGHT = np.ones((3, 3), int)
+DISC = np.hypot(*np.mgrid[-2:3, -2:3]) <= 2
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+SURE = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)
+CORES = (0.0, 0.03, 0.06, 0.09, 0.12, 0.16)  # of the diameter of an object
+SMALLEST = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)  # of the area of an object
+
+
+class Rules(NamedTuple):
+    """How objects follow from probabilities.
+
+    `threshold`: object where the probability is larger. `sure` and `core`: each object begins as a piece of the pixels
+    whose probability is above `sure`, and that lie more than `core` pixels from the edge of these; so a neck that is
+    unsure, or thin, divides two. `smallest`: an object of fewer pixels is none.
+    """
+
+    threshold: float = 0.5
+    sure: float = 0.0
+    core: float = 0.0
+    smallest: int = 0
+
+
+def segment(probability: np.ndarray, rules: Rules) -> NDArray[np.int32]:
+    """Instance ids from the probability of an object.
+
+    Parameters
+    ----------
+    probability : (H, W) float array
+    rules : Rules
+
+    Returns
+    -------
+    (H, W) int32 array
+        Numbered from 1 in the order of the rows; 0 is background. Holes are filled, and the pixels that the border
+        between neighbours took are given back (`give_back`).
+
+    Examples
+    --------
+    >>> probability = np.float32([[0.9, 0.9, 0.1, 0.1, 0.8, 0.8, 0.1]])
+    >>> segment(probability, Rules()).tolist()
+    [[1, 1, 1, 2, 2, 2, 0]]
+    """
+    ids = give_back(divided(probability, rules))
+    sizes = np.bincount(ids.ravel())
+    sizes[0] = 0
+    firsts = np.unique(ids, return_index=True)
+    order = firsts[0][np.argsort(firsts[1])]
+    kept = [number for number in order.tolist() if sizes[number] >= max(rules.smallest, 1)]
+    table = np.zeros(len(sizes), np.int32)
+    table[kept] = np.arange(1, len(kept) + 1)
+    return table[ids]
+
+
+def divided(probability: np.ndarray, rules: Rules) -> NDArray[np.int32]:
+    """Pieces of the foreground, one for each core: a pixel goes to the nearest core of its piece.
+
+    A piece without a core stays as it is.
+
+    Examples
+    --------
+    >>> two = np.zeros((9, 19))
+    >>> two[1:8, 1:8] = two[1:8, 10:17] = two[4, 8:10] = 1  # joined by a bridge of one pixel
+    >>> int(divided(two, Rules()).max()), int(divided(two, Rules(core=2)).max())
+    (1, 2)
+    """
+    inside = ndimage.binary_fill_holes(probability > rules.threshold)
+    pieces, count = ndimage.label(inside)
+    if not count or (rules.sure <= rules.threshold and not rules.core):
+        return pieces.astype(np.int32)
+    firm = ndimage.binary_fill_holes(probability > max(rules.sure, rules.threshold))
+    if rules.core:
+        firm = ndimage.distance_transform_edt(np.pad(firm, 1, mode="edge"))[1:-1, 1:-1] > rules.core
+    cores = ndimage.label(firm)[0]
+    if not cores.any():
+        return pieces.astype(np.int32)
+    nearest = tuple(ndimage.distance_transform_edt(cores == 0, return_distances=False, return_indices=True))
+    owner = cores[nearest]
+    first = np.zeros(count + 1, np.int64)  # of each piece its first core, for pixels whose nearest core is another's
+    piece_of_core, place = np.unique(pieces[cores > 0], return_index=True)
+    first[piece_of_core] = cores[cores > 0][place]
+    owner = np.where(pieces[nearest] == pieces, owner, first[pieces])
+    bare = first[pieces] == 0
+    return np.where(inside, np.where(bare, cores.max() + pieces, owner), 0).astype(np.int32)
+
+
+def give_back(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Close the borders between neighbours: a pixel that has two objects within 2 px goes to the nearer one.
+
+    `weight_maps.separate_touching` opens borders two pixels wide between objects that touch; a network that has learnt
+    from them opens them too, and so each object lost a pixel there.
+
+    Examples
+    --------
+    >>> give_back(np.int32([[1, 1, 0, 0, 2, 0, 0, 0, 0, 3]])).tolist()
+    [[1, 1, 1, 2, 2, 0, 0, 0, 0, 3]]
+    """
+    if ids.max() < 2:
+        return ids
+    nothing = np.iinfo(np.int32).max
+    largest = ndimage.maximum_filter(ids, footprint=DISC, mode="constant")
+    least = ndimage.minimum_filter(np.where(ids > 0, ids, nothing), footprint=DISC, mode="constant", cval=nothing)
+    between = (ids == 0) & (largest > 0) & (largest != least)
+    nearest = ndimage.distance_transform_edt(ids == 0, return_distances=False, return_indices=True)
+    return np.where(between, ids[tuple(nearest)], ids)
+
+
+def choose_rules(
+    probabilities: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    ignored: Sequence[np.ndarray],
+    diameter: float,
+) -> tuple[Rules, list[tuple[Rules, float]]]:
+    """The rules that score best on images with known objects, and the SEG of all that were tried.
+
+    One after the other: threshold and `sure` together, then the core, by SEG; then the smallest object by F1, since SEG
+    never pays for an object too many. Of equals the first counts: the lowest threshold, the thinnest core, the smallest
+    size.
+
+    Examples
+    --------
+    >>> truth = np.int32([[1, 1, 1, 0, 0, 0, 2, 2, 2]])
+    >>> rules, tried = choose_rules([np.where(truth > 0, 0.65, 0.35)], [truth], [truth < 0], diameter=2)
+    >>> rules, max(score for _, score in tried)
+    (Rules(threshold=0.4, sure=0.0, core=0.0, smallest=0), 1.0)
+    """
+    tried: list[tuple[Rules, float]] = []
+
+    def best(candidates):
+        for rules in candidates:
+            tried.append((rules, _compare.seg([divided(one, rules) for one in probabilities], truths)))
+        return max(tried, key=lambda pair: pair[1])[0]
+
+    pairs = itertools.product(THRESHOLDS, SURE)
+    rules = best(Rules(threshold, sure) for threshold, sure in pairs if not sure or sure > threshold)
+    cores = sorted({round(part * diameter, 1) for part in CORES} - {0.0})
+    rules = best(rules._replace(core=core) for core in cores if core >= 1)
+    found = [segment(one, rules) for one in probabilities]
+    area = np.pi * diameter**2 / 4
+    sizes = sorted({round(part * area) for part in SMALLEST})
+    scored = [(_compare.f1([_at_least(ids, size) for ids in found], truths, ignored), -size) for size in sizes]
+    return rules._replace(smallest=-max(scored)[1]), tried
+
+
+def _at_least(ids, size):
+    return np.where(np.bincount(ids.ravel())[ids] >= size, ids, 0)
