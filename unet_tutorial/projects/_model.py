@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__, pretrained
+from .._backend import PACKAGES, keras
 from .._shared.files import whole
-from .._tensorflow import keras, tf
 from ._compare import f1, seg
 from ._folders import Pair, Project
 from ._grey import scaled
@@ -21,8 +22,6 @@ from ._measure import measure
 from ._networks import build, divide, probability, train_network, with_steps
 from ._plan import Plan, change, make_plan
 from ._segment import Rules, choose_rules, segment
-
-import keras as library
 
 SHIPPED = ("small",)
 
@@ -200,8 +199,7 @@ def versions() -> dict[str, str]:
     return {
         "unet_tutorial": __version__,
         "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": library.__version__,
+        **{package: importlib.metadata.version(package) for package in PACKAGES},
         "numpy": np.__version__,
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import pretrained, tiling, training, weight_maps
-from .._tensorflow import keras
+from .._backend import keras
 from ..model import build_unet, first_weights, resize_unet
 from ._folders import Pair
 from ._grey import scaled
@@ -84,17 +84,16 @@ def train_network(
     path = folder / f"network-{fold}.npz"
     model = build(plan, fold, plan.tile)
     opened = resize_unet(model, (None, None, 1))
-    look = _Validation(plan, validation, opened, path)
-    every = max(ROUND, plan.steps // LOOKS // ROUND * ROUND)
-    checkpoint = folder / f"training-{fold}.npz"
-    if checkpoint.exists() and path.exists():  # the run goes on: what was best is so still
-        kept = build(plan, fold)
-        pretrained.load_weights(kept, path)
-        look.lowest = look.loss(kept)
+    validation_loss = _Validation(plan, validation, opened, path)
     identity = {name: value for name, value in dataclasses.asdict(plan).items() if name != "reasons"} | {"fold": fold}
-    curve = _loop(plan, model, train, plan.steps, look, every, checkpoint, identity, progress)
+    checkpoint = training.Checkpoint(folder / f"training-{fold}.npz", identity=identity)
+    callbacks = [checkpoint, validation_loss, training.ProgressBar(progress)]
+    history = _loop(plan, model, train, plan.steps, callbacks, max(ROUND, plan.steps // LOOKS // ROUND * ROUND))
+    curve = [[step, logs["val_loss"]] for step, logs in history.epochs]
+    if not curve or curve[-1][0] < plan.steps:
+        curve.append([plan.steps, validation_loss.look()])
     pretrained.load_weights(model, path)
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
     return opened, curve
 
 
@@ -143,8 +142,8 @@ def probability(networks: Sequence[keras.Model], image: np.ndarray) -> NDArray[n
     return total / np.float32(looks)
 
 
-def _loop(plan, model, pairs, steps, look, every, checkpoint, identity, progress):
-    """All that this wing asks of `training.train`. Returns what `look(model, step)` gave, each `every` steps."""
+def _loop(plan, model, pairs, steps, callbacks, epoch=1):
+    """All that this wing asks of `training.train`."""
     batches = training.TileBatches(
         [scaled(pair.image, plan.scaling) for pair in pairs],
         [targets(pair) for pair in pairs],
@@ -155,41 +154,34 @@ def _loop(plan, model, pairs, steps, look, every, checkpoint, identity, progress
         weigh=Weights(plan),
     )
     rate = keras.optimizers.schedules.CosineDecay(plan.learning_rate, max(plan.steps, 1))
-    history = training.train(
-        model,
-        batches,
-        steps,
-        keras.optimizers.Adam(rate),
-        checkpoint=checkpoint,
-        watch=look,
-        watch_every=every,
-        identity=identity,
-        progress=progress,
-    )
-    curve = [list(pair) for pair in history.watched]
-    return curve if steps % every == 0 else [*curve, [steps, look(model, steps)]]
+    return training.train(model, batches, steps, keras.optimizers.Adam(rate), callbacks=callbacks, epoch=epoch)
 
 
-class _Validation:
+class _Validation(keras.callbacks.Callback):
     """Weighted cross entropy of whole images that do not train; keeps the weights of the lowest one in a file."""
 
     def __init__(self, plan, pairs, opened, path):
+        super().__init__()
         weigh, maps = Weights(plan), [targets(pair) for pair in pairs]
         self.images = [scaled(pair.image, plan.scaling) for pair in pairs]
         self.objects, self.weights = [ids > 0 for ids in maps], [weigh(ids) for ids in maps]
         self.opened, self.path, self.lowest = opened, path, np.inf
 
-    def __call__(self, model, step):
-        loss = self.loss(self.opened)
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_loss"] = self.look()
+
+    def look(self):
+        """The loss now."""
+        loss = self.loss()
         if loss < self.lowest:
             self.lowest = loss
-            pretrained.save_weights(model, self.path)
+            pretrained.save_weights(self.opened, self.path)
         return loss
 
-    def loss(self, network):
+    def loss(self):
         energy = pixels = 0.0
         for image, objects, weights in zip(self.images, self.objects, self.weights):
-            inside = tiling.predict_tiled(network, image)[..., 1]
+            inside = tiling.predict_tiled(self.opened, image)[..., 1]
             right = np.where(objects, inside, 1 - inside)
             energy -= float((weights * np.log(np.maximum(right, 1e-7))).sum())
             pixels += right.size
@@ -208,5 +200,6 @@ def _seconds(plan, pairs):
     """Median time of a step."""
     times = []
     model = build(plan, 0, plan.tile)
-    _loop(plan, model, pairs, MEASURED + 3, lambda *_: times.append(time.monotonic()) or 0, 1, None, None, False)
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.monotonic()))
+    _loop(plan, model, pairs, MEASURED + 3, [clock, training.ProgressBar(show=False)])
     return float(np.median(np.diff(times[2:])))
