@@ -433,6 +433,26 @@ def test_curves_are_refused(histories, options, message):
         plotting.curves(histories, **options)
 
 
+def test_differences_show_every_pair_the_interval_and_the_band_of_the_smallest_effect():
+    pairs = {0: 0.5, 1: -0.25, 2: 1.0, 3: 0.25}
+    ax = plotting.differences({"one": (pairs, (0.125, 0.75), 0.0625), "two": ({0: 1.0}, (1.0, 1.0), 2.0)})
+    marks = {line.get_marker(): line.get_xdata().tolist() for line in ax.lines[:4]}
+    assert marks == {"o": [0.5, 1.0], "s": [-0.25, 0.25], "|": [0.125, 0.75], "D": [0.375]}
+    bands = [collection.get_paths()[0].get_extents() for collection in ax.collections]
+    assert [(band.x0, band.x1) for band in bands] == [(-0.0625, 0.0625), (-2.0, 2.0)]
+    assert [text.get_text() for text in ax.texts] == ["+0.375", "+1.000", "mean"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row is on top
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize(
+    "rows", [{}, {"a": ({}, (0, 1), 1)}, {"a": ({0: np.nan}, (0, 1), 1)}, {"a": ({0: 1.0}, (0, 1), 0)}]
+)
+def test_differences_refuse(rows):
+    with pytest.raises(ValueError, match="row"):
+        plotting.differences(rows)
+
+
 def test_dots_show_every_value_and_the_mean():
     groups = {"with": [0.9, 0.8, 0.7], "without": [0.5]}
     ax = plotting.dots(groups, xlabel="score", digits=2)

@@ -1,6 +1,6 @@
 """The figures of the book. Functions that fill one Axes return it; those that fill several return (fig, axes)."""
 
-from ._charts import curves, dots
+from ._charts import curves, differences, dots
 from ._cover import cover
 from ._paint import blend, mark_errors, paint_cells
 from ._panels import (
@@ -25,6 +25,7 @@ __all__ = [
     "confusion_overlay",
     "cover",
     "curves",
+    "differences",
     "displacement_grid",
     "dots",
     "draw_unet",

@@ -123,6 +123,64 @@ def dots(
     return ax
 
 
+def differences(
+    rows: Mapping[str, tuple[Mapping[int, float], tuple[float, float], float]],
+    ax: plt.Axes | None = None,
+    xlabel: str = "difference",
+) -> plt.Axes:
+    """Draw paired differences, a row a claim: every pair, their mean, its interval, and the smallest effect as a band.
+
+    Parameters
+    ----------
+    rows : dict of str to (differences, interval, smallest)
+        `differences` maps the seed of a pair to its difference: even seeds are drawn as circles, odd ones as squares.
+        `interval` is (low, high) of their mean. The band reaches from -`smallest` to `smallest`.
+    ax : matplotlib Axes, optional
+    xlabel : str
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        No row, a row without pairs or with anything but finite numbers, or a smallest effect that is not above 0.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = differences({"elastic": ({0: 0.25, 1: 0.5}, (-1.25, 2.0), 0.125)})
+    >>> [text.get_text() for text in ax.texts]
+    ['+0.375', 'mean']
+    >>> plt.close(ax.figure)
+    """
+    if not rows:
+        raise ValueError("rows: empty; give at least one as name: (differences, interval, smallest)")
+    ax = ax or plt.subplots(figsize=(WIDTH, 0.9 + 0.55 * len(rows)))[1]
+    for row, (name, (pairs, interval, smallest)) in enumerate(rows.items()):
+        values = np.array(list(pairs.values()), float)
+        if not values.size or not np.isfinite([*values, *interval]).all() or not smallest > 0:
+            raise ValueError(
+                f"row {name!r} of {values.tolist()}, interval {interval}, smallest effect {smallest}: must be at "
+                "least one pair of finite numbers, and an effect above 0"
+            )
+        odd = np.array([seed % 2 == 1 for seed in pairs])
+        ax.fill_between([-smallest, smallest], row - 0.42, row + 0.42, color=COLOURS["copy"], alpha=0.25, linewidth=0)
+        for chosen, marker in ((~odd, "o"), (odd, "s")):
+            places = values[chosen], np.full(chosen.sum(), row - 0.16)
+            ax.plot(*places, marker, color=COLOURS["conv"], markersize=6, alpha=0.75)
+        ax.plot(interval, [row + 0.2, row + 0.2], "|-", color=COLOURS["ink"], markersize=9)
+        ax.plot(values.mean(), row + 0.2, "D", color=COLOURS["ink"], markersize=6)
+        ax.annotate(f"{values.mean():+.3f}", (1.02, row), xycoords=("axes fraction", "data"), va="center")
+    ax.axvline(0, color=COLOURS["ink"], linewidth=0.8, linestyle=":")
+    ax.set(xlabel=xlabel, yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5))
+    ax.annotate("mean", (1.02, 1), xycoords="axes fraction", va="bottom", color=COLOURS["copy"])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
 def _curve(name, values, smooth, log):
     """Steps and smoothed values of one curve, checked."""
     steps, values = values if isinstance(values, tuple) else (None, values)
