@@ -148,6 +148,14 @@ def test_a_record_names_its_plan_and_an_unknown_plan_is_a_fault(tmp_path, monkey
     )  # not run is no fault
 
 
+def test_every_claim_has_a_row_of_verdicts_run_or_not(tmp_path):
+    table = evidence.judged(tmp_path)
+    rows = table.splitlines()[2:]
+    assert len(rows) == sum(len(trial.claims) for trial in plan.TRIALS.values())
+    assert all("| 0 | - |" in row and "| not run | - |" in row for row in rows)
+    assert {row.count("|") for row in table.splitlines()} == {10}
+
+
 def test_line_ends_do_not_change_the_digest(tmp_path, monkeypatch):
     before = plan.digest()
     page = tmp_path / "plan.md"

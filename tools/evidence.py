@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from unet_tutorial.experiments import _folds, plan, recipes, records
+from unet_tutorial.experiments import _folds, plan, recipes, records, verdicts
 
 MAIN = {"isbi2012": ("v_rand_thinned", "V_Rand after thinning"), "phase_contrast": ("seg", "SEG")}
 SCORES = {
@@ -37,6 +37,27 @@ def section(name, experiment, folder=None):
         chosen, best = ([records.score(record, score, way) for record in found] for way in ("chosen", "best"))
         links = ", ".join(f"[{value:.3f}](records/{run}/{seed}.json)" for seed, value in zip(experiment.seeds, chosen))
         lines.append(f"| {label} | {differences(run)} | {links} | {mean(chosen)} | {mean(best)} |")
+    return "\n".join(lines)
+
+
+def judged(folder=None):
+    """The table of verdicts as Markdown: every claim of the plan, run or not."""
+    rows = verdicts.judge(folder)
+    adjusted = iter(verdicts.holm([verdict.signs for *_, verdict in rows if verdict.signs is not None]))
+    lines = [
+        "| Experiment | Claim | Score | Pairs | Difference, 95 % interval | Smallest effect | We expected | Verdict | "
+        "Sign-flip p, Holm |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, claim, verdict in rows:
+        interval = signs = "-"
+        if verdict.mean is not None:
+            interval = f"{verdict.mean:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}]"
+            signs = f"{verdict.signs:.3f}, {next(adjusted):.3f}"
+        lines.append(
+            f"| {name} | {claim.words} | {SCORES[claim.score]} | {len(verdict.differences)} | {interval} | "
+            f"{claim.smallest:g} | {claim.predicted:+g} | {verdict.word} | {signs} |"
+        )
     return "\n".join(lines)
 
 

@@ -40,8 +40,9 @@ def normalize(images: ArrayLike, mean: float = MEAN, deviation: float = DEVIATIO
 
     Examples
     --------
-    >>> normalize(np.array([[10.0, 20.0], [20.0, 30.0]])).round(2).tolist()
-    [[0.22, 0.5], [0.5, 0.78]]
+    >>> print(normalize(np.array([[10.0, 20.0], [20.0, 30.0]])).round(2))
+    [[0.22 0.5 ]
+     [0.5  0.78]]
     """
     mean, deviation = as_positive(mean, "mean"), as_positive(deviation, "deviation", zero=False)
     stack = as_array(images, "images")
