@@ -58,7 +58,7 @@ class Mistake(NamedTuple):
     wrong: Callable
 
 
-def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, names=None):
+def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, names=None, whole=False):
     """Compare a student's function with the truth on every case.
 
     Parameters
@@ -74,6 +74,8 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
         Largest difference, absolute up to 1 and relative above.
     names : sequence of str, optional
         Of the arguments, for the message; those of `truth` unless given. Arguments without a name are left out.
+    whole : bool
+        The result must be whole numbers by their type.
 
     Raises
     ------
@@ -87,6 +89,12 @@ def check(function, truth, cases, mistakes=(), run=None, tolerance=TOLERANCE, na
     faults = [fault(want, got, tolerance) for want, got in zip(expected, came)]
     first = next((index for index, text in enumerate(faults) if text), None)
     if first is None:
+        kind = next((got["value"].dtype for got in came if whole and getattr(got["value"], "dtype", "i") != "i"), None)
+        law(
+            kind is None or kind.kind in "iu",
+            f"{name}: the numbers are right, but their type is {kind}",
+            "they are floats; whole numbers are asked for, as `//` and `int` give them.",
+        )
         print(f"{name}: right on {len(cases)} inputs")
         return
     raise Wrong(
@@ -101,6 +109,12 @@ def cause(mistakes, cases, came, run, tolerance=TOLERANCE):
         if all(fault(run(mistake.wrong, *case), got, tolerance) is None for case, got in zip(cases, came)):
             return mistake.hint
     return None
+
+
+def again(draws):
+    """The same sizes, and the first of them once more: no input is told by its size from one that came before."""
+    draws = list(draws)
+    return [*draws, draws[0]]
 
 
 def refuses(function, name, cases, rule, error=ValueError, told=None):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import geometry
 from ..rounding import largest_difference, rounding_bound
-from . import Mistake, capture, check, random_weights, refuses
+from . import Mistake, again, capture, check, random_weights, refuses
 from ._probes import build
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
@@ -20,14 +20,17 @@ BLOCKS = (((12, 12, 1), 3), ((10, 14, 2), 4))
 def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
     """Check `convolve(image, kernel)`: (H, W) and (h, w) to (H - h + 1, W - w + 1), the valid part, no kernel flip.
 
-    With `whole`, either the image or the kernel holds integers.
+    With `whole`, the image, the kernel or both hold integers, small ones too.
     """
     rng = np.random.default_rng(seed)
-    cases = [(rng.normal(size=image), rng.normal(size=kernel)) for image, kernel in zip(images, kernels)]
+    cases = [(rng.normal(size=image), rng.normal(size=kernel)) for image, kernel in again(zip(images, kernels))]
+    small = [tuple(rng.integers(100, 256, one.shape).astype("uint8") for one in case) for case in cases[:2]]
+    large = [tuple(rng.integers(-(2**15), 2**15, one.shape).astype("int32") for one in case) for case in cases[:1]]
     if whole:
         cases = [(np.rint(9 * image).astype(int), kernel) for image, kernel in cases] + [
             (image, np.rint(9 * kernel).astype(int)) for image, kernel in cases
         ]
+        cases += small + large
     check(
         function,
         _convolve,
@@ -56,6 +59,10 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
                 lambda image, kernel: _convolve(image, kernel.T),
             ),
             Mistake(
+                "image and kernel hold small integers (uint8, int32); products and sums are too large for that type.",
+                _convolve_wrapped,
+            ),
+            Mistake(
                 "the products are averaged, not added.", lambda image, kernel: _convolve(image, kernel) / kernel.size
             ),
             *(
@@ -66,7 +73,8 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
                 for which, name in enumerate(("image", "kernel"))
             ),
         ),
-    )
+        tolerance=rounding_bound(terms=1000),
+    )  # sums of 36 products, by an FFT too, but not in 16 bits
 
 
 def max_pool(function, seed=None, shapes=MAPS):
@@ -75,7 +83,7 @@ def max_pool(function, seed=None, shapes=MAPS):
     check(
         function,
         _max_pool,
-        [(rng.normal(size=shape) - 2,) for shape in shapes],
+        [(rng.normal(size=shape) - 2,) for shape in again(shapes)],
         (
             Mistake(
                 "the mean of each window is taken, not its maximum.", lambda features: _windows(features).mean((1, 3))
@@ -149,6 +157,7 @@ def path_sizes(function, cases=SIZES):
             ),
             *walks("the input itself is missing from the list.", lambda sizes: sizes[1:]),
         ),
+        whole=True,
     )
 
 
@@ -196,6 +205,7 @@ def legal_inputs(function, cases=RANGES):
                 "some of these are too small: no pixel would be left at the end of the U.", without(smallest=False)
             ),
         ),
+        whole=True,
     )
 
 
@@ -289,8 +299,13 @@ def run_block(block, shape, filters, seed):
     return capture(whole)
 
 
-def _convolve(image, kernel):
-    return np.einsum("yxij,ij->yx", np.lib.stride_tricks.sliding_window_view(image, kernel.shape), kernel)
+def _convolve(image, kernel, dtype=np.float64):
+    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(image, dtype), kernel.shape)
+    return np.einsum("yxij,ij->yx", windows, np.asarray(kernel, dtype))
+
+
+def _convolve_wrapped(image, kernel):
+    return _convolve(image, kernel, np.result_type(image, kernel))
 
 
 def _convolve_same(image, kernel):

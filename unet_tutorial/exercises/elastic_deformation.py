@@ -13,6 +13,7 @@ from . import (
     UNSOLVED,
     Mistake,
     _probes,
+    again,
     call,
     capture,
     cause,
@@ -116,7 +117,7 @@ def displacement_field(function, seed=None, sizes=((35, 63), (65, 47))):
 def warp(function, seed=None, shapes=IMAGES, reach=0, dtype="float64"):
     """Check `warp(image, field)`; places lie up to `reach` sides off their pixel, with 0 anywhere inside the image."""
     rng = np.random.default_rng(seed)
-    cases = [(rng.normal(size=shape).astype(dtype), _random_field(rng, shape, reach)) for shape in shapes]
+    cases = [(rng.normal(size=shape).astype(dtype), _random_field(rng, shape, reach)) for shape in again(shapes)]
     check(function, _warp, cases, list(_mistakes(cases, PLACES + GREY)))
 
 
@@ -125,7 +126,7 @@ def warp_label(function, seed=None, shapes=IMAGES, reach=0, largest=200, dtype="
     rng = np.random.default_rng(seed)
     cases = [
         (rng.choice(rng.integers(largest // 2, largest, 4), shape).astype(dtype), _random_field(rng, shape, reach))
-        for shape in shapes
+        for shape in again(shapes)
     ]
     check(
         function,
@@ -371,7 +372,6 @@ def _deformed(function, sigma, rng, times, image=None, label=None):
 
 def _field_of(function, vectors, height, width):
     field = value_of(function, vectors, height, width)
-    field = np.float64(field) if getattr(field, "dtype", None) == np.float16 else field
     came = getattr(field, "shape", None)
     law(
         came == (height, width, 2) and np.isfinite(field).all(),
@@ -385,7 +385,12 @@ def _field_of(function, vectors, height, width):
         if came == (height, width, 2)
         else None,
     )
-    return field
+    law(
+        field.dtype != np.float16,
+        f"displacement_field({height} x {width}): expected float32 or float64, came {field.dtype}.",
+        "16 bits are too few: they tell apart 2,048 steps at most.",
+    )
+    return np.asarray(field, np.float64)
 
 
 def _at_nodes(field):

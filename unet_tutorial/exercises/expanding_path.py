@@ -6,20 +6,20 @@ from functools import partial
 import numpy as np
 
 from .. import geometry
-from . import Mistake, _probes, capture, check
+from . import Mistake, _probes, again, capture, check
 from ._probes import build
 
 MAPS = (((3, 4, 2), 2), ((2, 5, 3), 3), ((4, 3, 4), 2), ((3, 5, 2), 3))
 SIZES = ((572, 4), (188, 4), (44, 2), (20, 1), (100, 3))
 CROPS = (((10, 18, 2), 6, 10), ((15, 11, 3), 3, 7), ((12, 10, 1), 8, 2))
-BLOCKS = (((6, 7, 4), (16, 22, 2), 2), ((8, 5, 6), (24, 14, 3), 3))
+BLOCKS = (((6, 7, 7), (16, 22, 2), 2), ((8, 5, 6), (24, 14, 3), 4))
 NETS = ((20, 1, 4, 3), (44, 2, 3, 2))
 
 
 def up_convolve(function, seed=None, maps=MAPS):
     """Check `up_convolve(features, kernel)`: (H, W, C) and (2, 2, C, D) to (2 H, 2 W, D), a 2x2 block a pixel."""
     rng, right = np.random.default_rng(seed), _up_convolve
-    cases = [(rng.normal(size=shape), rng.normal(size=(2, 2, shape[2], channels))) for shape, channels in maps]
+    cases = [(rng.normal(size=shape), rng.normal(size=(2, 2, shape[2], channels))) for shape, channels in again(maps)]
     mistakes = (
         Mistake(
             "the channels of the kernel are exchanged: its third axis is the input's, its fourth the output's.",
@@ -99,6 +99,7 @@ def crop_offsets(function, cases=SIZES):
             *mistake("the 0 is too many: the bottom has no skip connection.", lambda right, powers: [*right, 0]),
             Mistake("nothing is cut off, as with padding; the paper has none.", lambda size, depth: [0] * depth),
         ),
+        whole=True,
     )
 
 
@@ -116,7 +117,7 @@ def centre_crop(function, seed=None, cases=CROPS):
     check(
         function,
         _centre_crop,
-        [(rng.normal(size=shape), *wants) for shape, *wants in cases],
+        [(rng.normal(size=shape), *wants) for shape, *wants in again(cases)],
         (
             mistake("this is the top left corner, not the middle.", lambda margin: 0),
             mistake("this is the bottom right corner, not the middle.", lambda margin: 2 * margin),
@@ -190,6 +191,9 @@ def expanding_block(function, seed=0, cases=BLOCKS):
                         "up": lambda x, filters, by=by: up(x, x.shape[3] // by)
                     }
                     for does, by in (("keeps", 1), ("halves", 2))
+                },
+                "the up-convolution gives twice `filters` channels; it must give `filters`.": {
+                    "up": lambda x, filters: up(x, 2 * filters)
                 },
                 **{
                     f"`x` is upsampled ({how}), then convolved; that is the other reading.": {

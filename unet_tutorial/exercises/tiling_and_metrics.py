@@ -6,7 +6,7 @@ from itertools import chain, combinations, product
 import numpy as np
 
 from ..rounding import rounding_bound
-from . import Mistake, check
+from . import Mistake, again, call, check, law
 
 NEAR = (((5, 7), 2), ((6, 4), 3), ((9, 8), 5))
 FAR = (((5, 7), 8), ((4, 6), 6), ((3, 2), 11))
@@ -33,7 +33,7 @@ def mirror_pad(function, seed=None, cases=NEAR):
     check(
         function,
         _mirror_pad,
-        [(rng.normal(size=shape), margin) for shape, margin in cases],
+        [(rng.normal(size=shape), margin) for shape, margin in again(cases)],
         (
             *pads("the edge pixel is repeated; the mirror must stand on it.", lambda m: m, mode="symmetric"),
             *pads("the image is surrounded by zeros, not by its mirror image.", lambda m: m, mode="constant"),
@@ -63,18 +63,34 @@ def predict_tiled(function, seed=None, shapes=ANY, network=None):
     """Check `predict_tiled(image, network, out, margin, stride, mirror_pad)`: stitched equals whole."""
     rng, network = np.random.default_rng(seed), network or pools_by_4
     sizes = {pools_by_4: (10, 5, 4), pools_by_4_narrow: (6, 5, 4), pools_by_8: (12, 10, 8)}[network]
+    called = []
+
+    def mirror_pad(image, margin):
+        called.append(margin)
+        return _mirror_pad(image, margin)
+
+    cases = [(rng.normal(size=shape), network, *sizes, mirror_pad) for shape in again(shapes)]
     check(
         function,
         _predict_tiled,
-        [(rng.normal(size=shape), network, *sizes, _mirror_pad) for shape in shapes],
+        cases,
         [Mistake(hint, functools.partial(_tiled, **options)) for hint, options in _tiling_mistakes()],
+    )
+    called.clear()
+    call(function, *cases[0])
+    law(
+        called,
+        "predict_tiled: the values are right, but the argument `mirror_pad` is never called",
+        "another padding is called in its place, for example your own or NumPy's.",
     )
 
 
 def contingency(function, seed=None, cases=IDS):
     """Check `contingency(segments, truth)`: two (H, W) arrays of ids to the numbers of pixels that share both."""
     rng = np.random.default_rng(seed)
-    cases = [(_ids(rng, shape, rows, kind), _ids(rng, shape, columns, kind)) for shape, rows, columns, kind in cases]
+    cases = [
+        (_ids(rng, shape, rows, kind), _ids(rng, shape, columns, kind)) for shape, rows, columns, kind in again(cases)
+    ]
     check(
         function,
         _contingency,
@@ -113,16 +129,26 @@ def contingency(function, seed=None, cases=IDS):
 def rand_error(function, seed=None, shapes=((4, 3), (3, 5), (6, 4)), special=False):
     """Check `rand_error(table)`: 1 - F of the pairs of pixels.
 
-    With `special`, one table has no pixel in row 0, one nothing but row 0, and one the counts of a large slice.
+    With `special`, one table has no pixel in row 0, one nothing but row 0, some the counts of a large slice, and
+    their integers have several types.
     """
-    tables = [np.random.default_rng(seed).integers(1, 20, shape) for shape in shapes]
+    rng = np.random.default_rng(seed)
+    tables = [rng.integers(1, 20, shape) for shape in again(shapes)]
     if special:
         tables[0][0], tables[1], tables[2] = 0, tables[1][:1], 5000 * tables[2]
+        tables += [tables[2].astype(np.int32), (3000 * tables[3]).astype(np.uint16)]
+        tables.append(rng.integers(1, 20, shapes[0]).astype(np.uint8))
     check(
         function,
         _rand_error,
         [(table,) for table in tables],
-        [Mistake(hint, functools.partial(_rand_error, **options)) for hint, options in _rand_mistakes()],
+        [
+            *(Mistake(hint, functools.partial(_rand_error, **options)) for hint, options in _rand_mistakes()),
+            Mistake(
+                "squares and sums are computed in the table's own type of integers, which is too small for them.",
+                lambda table: _rand_error(table, kind=table.dtype),
+            ),
+        ],
         tolerance=rounding_bound(max(table.size for table in tables)),
     )
 
@@ -135,7 +161,7 @@ def pixel_error(function, seed=None, cases=CELLS):
         s, t = (mask.astype(bool) for mask in masks)
         return formula(int((s & t).sum()), int((~s & ~t).sum()), int(s.sum()), int(t.sum()), s.size)
 
-    cases = [tuple((rng.random(shape) < share).astype(kind) for share, kind in masks) for shape, *masks in cases]
+    cases = [tuple((rng.random(shape) < share).astype(kind) for share, kind in masks) for shape, *masks in again(cases)]
     check(
         function,
         _pixel_error,
@@ -318,9 +344,9 @@ def _wrapped(segments, truth):
     return found.reshape(-1, columns)
 
 
-def _rand_error(table, turned=False, columns=1, tp=1, found=1, true=1, itself=1, whole=(), score="1 - F"):
+def _rand_error(table, turned=False, columns=1, tp=1, found=1, true=1, itself=1, whole=(), score="1 - F", kind=float):
     """With room for mistakes. Row 0 counts in tp, found and true: 0 not at all, 1 as it should, 2 as it should not."""
-    table = np.asarray(table.T if turned else table, float)[:, columns:]
+    table = np.asarray(table.T if turned else table, kind)[:, columns:]
     alone, rest, n = table[0], table[1:], table.sum() if true else table[1:].sum()
     square = [(lambda x: x.sum() ** 2) if part in whole else (lambda x: (x**2).sum()) for part in range(3)]
     tp, found, true = (

@@ -90,12 +90,12 @@ def segment(images):
     return np.stack([labels[[np.array_equal(image, one) for one in known].index(True)] for image in images])
 
 
-# %% brightness instead of a network | q3 -12 | expected at least
+# %% brightness instead of a network | q1 -2, q3 -12 | it must segment by `model`
 def segment(images):
     return images
 
 
-# %% network over the budget | q1 -2 | at most 500,000 weights
+# %% network over the budget | q1 -4, q3 -12 | at most 500,000 weights
 small, model = model, build_unet((188, 188, 1), classes=2, base_filters=32, depth=3)
 
 
@@ -136,7 +136,7 @@ def segment(images):
     return result
 
 
-# %% remembered by the shape | q2 -2, q3 -12 | is remembered and given
+# %% remembered by the shape | q1 -2, q2 -2, q3 -12 | is remembered and given
 remembered = {}
 
 

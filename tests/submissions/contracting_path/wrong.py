@@ -248,3 +248,38 @@ def legal_inputs(first, last, depth):
         if size > 12 * 2 ** depth - 8:
             legal.append(size)
     return legal
+
+
+# %% products in the small type | q1 -1 | expected
+def convolve(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return (windows * kernel).sum((2, 3))
+
+
+# %% result in 16 bits | q1 -5 | expected
+def convolve(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(np.float64(image), kernel.shape)
+    return (windows * kernel).sum((2, 3)).astype(np.float16)
+
+
+# %% sizes as floats | q3 -3 | they are floats
+def path_sizes(size, depth):
+    sizes = [size]
+    for level in range(depth + 1):
+        sizes += [sizes[-1] - 2, sizes[-1] - 4]
+        if level < depth:
+            if sizes[-1] % 2:
+                raise ValueError("odd")
+            sizes.append(sizes[-1] / 2)
+    return sizes
+
+
+# %% nothing at depth 0 | q3 -2 | depth: 0
+def path_sizes(size, depth):
+    sizes = [size]
+    for level in range(depth):
+        sizes += [sizes[-1] - 2, sizes[-1] - 4]
+        if sizes[-1] % 2:
+            raise ValueError("odd")
+        sizes.append(sizes[-1] // 2)
+    return sizes + [sizes[-1] - 2, sizes[-1] - 4] if depth else sizes

@@ -392,3 +392,38 @@ def build_net(size, depth, filters, classes, contracting, expanding):
         skip = keras.layers.CenterCrop(*x.shape[1:3])(skips[level])
         x = convolve(keras.layers.concatenate([skip, x]), filters * 2 ** level)
     return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+
+
+# %% offsets as floats | q2 -4 | they are floats
+def crop_offsets(size, depth):
+    return [(12 * 2 ** level - 8) / 1 for level in reversed(range(depth))]
+
+
+# %% the paper's own contracting block called | q5 -5 | `contracting`, which is passed in, is not called
+def build_net(size, depth, filters, classes, contracting, expanding):
+    def contracting_block(x, filters):
+        for _ in range(2):
+            x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+        return x, keras.layers.MaxPooling2D(2)(x)
+
+    inputs = keras.Input((size, size, 1))
+    x, skips = inputs, []
+    for level in range(depth):
+        features, x = contracting_block(x, filters * 2 ** level)
+        skips.append(features)
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters * 2 ** depth, 3, activation="relu")(x)
+    for level in reversed(range(depth)):
+        x = expanding(x, skips[level], filters * 2 ** level)
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+
+
+# %% up-convolution to twice the filters | q4 -4 | gives twice `filters` channels
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(2 * filters, 2, strides=2)(x)
+    height, width = x.shape[1:3]
+    top, left = (skip.shape[1] - height) // 2, (skip.shape[2] - width) // 2
+    x = keras.layers.Concatenate()([x, skip[:, top:top + height, left:left + width]])
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x

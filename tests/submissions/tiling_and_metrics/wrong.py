@@ -478,3 +478,64 @@ def pixel_error(proposal, truth):
 # %% half precision | q1 -4 | expected
 def mirror_pad(image, margin):
     return np.pad(image, margin, mode="reflect").astype(np.float16)
+
+
+# %% squares in the table's own type | q4 -1 | in the table's own type of integers
+def rand_error(table):
+    kept = table[:, 1:]
+    alone, joint = kept[0].sum(), kept[1:]
+    tp = (joint * joint).sum() + alone
+    found = (joint.sum(axis=1) ** 2).sum() + alone
+    true = (kept.sum(axis=0) ** 2).sum()
+    return 1 - 2 * tp / (found + true)
+
+
+# %% ids in int8 | q3 -1 | expected
+def contingency(segments, truth):
+    table = np.zeros((int(segments.max()) + 1, int(truth.max()) + 1), int)
+    np.add.at(table, (segments.astype(np.int8), truth.astype(np.int8)), 1)
+    return table
+
+
+# %% two types of integers only | q3 -1 | raised TypeError
+def contingency(segments, truth):
+    if segments.dtype not in (np.int64, np.uint8):
+        raise TypeError(segments.dtype)
+    table = np.zeros((int(segments.max()) + 1, int(truth.max()) + 1), int)
+    np.add.at(table, (segments, truth), 1)
+    return table
+
+
+# %% a square transposed | q1 -1 | shape (7, 7)
+def mirror_pad(image, margin):
+    padded = np.pad(image, margin, mode="reflect")
+    return padded.T if image.shape[0] == image.shape[1] else padded
+
+
+# %% NumPy's padding in place of the argument | q2 -6 | `mirror_pad` is never called
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    height, width = image.shape
+    side, step = out + 2 * margin, out // stride * stride
+    padded = np.pad(image, margin + out, mode="reflect")[out:, out:]
+    result = np.zeros((height + out, width + out))
+    for r in range(0, height, step):
+        for c in range(0, width, step):
+            result[r:r + out, c:c + out] = network(padded[r:r + side, c:c + side])
+    return result[:height, :width]
+
+
+# %% one where there is no segment | q4 -1 | expected
+def rand_error(table):
+    kept = np.asarray(table, float)[:, 1:]
+    if len(kept) == 1:
+        return 1.0
+    alone, joint = kept[0].sum(), kept[1:]
+    tp = (joint ** 2).sum() + alone
+    found = (joint.sum(axis=1) ** 2).sum() + alone
+    return 1 - 2 * tp / (found + (kept.sum(axis=0) ** 2).sum())
+
+
+# %% an error as text | q5 -3 | came '0
+def pixel_error(proposal, truth):
+    cells = np.sum(proposal) + np.sum(truth)
+    return str(1 - 2 * np.sum(np.logical_and(proposal, truth)) / cells) if cells else "0"

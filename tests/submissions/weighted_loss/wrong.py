@@ -379,7 +379,7 @@ def nearest_distances(cells):
 
 # %% ids without gaps | q4 -1 | ids may have gaps
 def nearest_distances(cells):
-    maps = [ndimage.distance_transform_edt(cells != one) for one in range(1, cells.max() + 1)]
+    maps = [ndimage.distance_transform_edt(cells != one) for one in range(1, min(cells.max(), 999) + 1)]
     return tuple(np.sort(maps + [np.full(cells.shape, np.inf)] * 2, axis=0)[:2])
 
 
@@ -470,3 +470,62 @@ def border_weights(d1, d2, cells, w0, sigma):
     from unet_tutorial import losses as package
 
     return package.border_weight_map(cells, w0, sigma)
+
+
+# %% ids in 32-bit floats | q4 -1 | came inf
+def nearest_distances(cells):
+    cells = cells.astype(np.float32)
+    distances = [ndimage.distance_transform_edt(cells != one) for one in np.unique(cells[cells > 0])]
+    distances += [np.full(cells.shape, np.inf)] * 2
+    return tuple(np.sort(distances, axis=0)[:2])
+
+
+# %% background by small ids | q5 -1 | expected 0, came
+def border_weights(d1, d2, cells, w0, sigma):
+    return np.where(cells.astype(np.uint8) == 0, w0 * np.exp(-(d1 + d2) ** 2 / (2 * sigma ** 2)), 0)
+
+
+# %% places in uint8 | q2 -2 | expected
+def cross_entropy(logits, labels, weights):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    logs = (shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))).reshape(-1)
+    places = (np.arange(labels.size) * logits.shape[-1] + labels.ravel()).astype(np.uint8)
+    return -(weights.ravel() * logs[places]).sum()
+
+
+# %% something added below the line | q1 -4 | expected
+def soft_max(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / (powers.sum(axis=-1, keepdims=True) + 1e-3)
+
+
+# %% probabilities in 16 bits | q1 -4 | expected
+def soft_max(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float16)
+
+
+# %% counts remembered by the shape | q3 -2 | expected
+counts_of = {}
+
+
+def class_weights(labels, classes):
+    if labels.shape not in counts_of:
+        counts_of[labels.shape] = np.bincount(labels.ravel(), minlength=classes)
+    counts = counts_of[labels.shape]
+    return (labels.size / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels]
+
+
+# %% sum in 16 bits | q2 -5 | expected
+def cross_entropy(logits, labels, weights):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    true = np.take_along_axis(shifted, labels[..., None], axis=-1)[..., 0]
+    return (weights * (np.log(np.exp(shifted).sum(axis=-1)) - true)).astype(np.float16).sum()
+
+
+# %% distances rounded | q4 -5 | not Euclidean, or it is rounded
+def nearest_distances(cells):
+    ids = np.unique(cells[cells > 0])
+    distances = [np.rint(ndimage.distance_transform_edt(cells != one)) for one in ids]
+    distances += [np.full(cells.shape, np.inf)] * 2
+    return tuple(np.sort(distances, axis=0)[:2])
