@@ -70,8 +70,9 @@ def read_pages(path: str | Path, mask: bool = False) -> list[np.ndarray]:
 def _tiff(path):
     try:
         with tifffile.TiffFile(path) as file:
-            series = max(file.series, key=lambda one: one.size)  # not the thumbnail that some writers add
-            return _slices(series.asarray(), series.axes)
+            largest = max(file.series, key=lambda one: one.size)  # not the thumbnail that some writers add
+            alike = [one for one in file.series if (one.shape, one.axes) == (largest.shape, largest.axes)]
+            return [page for one in alike for page in _slices(one.asarray(), one.axes)]
     except ValueError as error:
         if "imagecodecs" not in str(error):
             raise

@@ -108,7 +108,7 @@ def read_folder(
         if not masks:
             break
         if key not in masks:
-            text = "has no mask of its name and is left out; add one (zeros where there is no object) or move the image"
+            text = "has no mask of its name and is left out; add one (zeros where there is no object), or move it"
             findings.append(Finding("warning", _told(file, folder), text))
             continue
         pages = _read(file, folder, findings)

@@ -20,6 +20,7 @@ KINDS = {
 EDGES = 0.9  # of the pixels of a black and white mask are black or white; the rest are its edges
 REUSED = 1.5  # pieces to one id: more, and the values were used again
 EIGHT = np.ones((3, 3), int)
+MANY = 16  # values: more, in pieces as small as that, are a photograph
 TINY = 3  # px: pieces as small are slips of the brush, and count for no kind
 LARGEST = 65535
 
@@ -73,10 +74,10 @@ def kind_of(masks: Sequence[np.ndarray]) -> Kind:
     if edges:
         return edges
     counts = [_pieces(mask) for mask in grey]
-    ids, pieces = (sum(count[place] for count in counts) for place in (0, 1))
-    if pieces > 20 * ids + 200:
+    ids, pieces, scraps, pixels = (sum(count[place] for count in counts) for place in range(4))
+    if len(values) > MANY and pixels < TINY * scraps:
         raise Unusable(
-            f"holds {len(values)} grey values in {pieces} pieces, as a photograph does; put the masks into `masks` and "
+            f"holds {len(values)} grey values in {scraps} pieces, as a photograph does; put the masks into `masks` and "
             "the images into `images`"
         )
     reason = f"{ids} values in {pieces} pieces, the largest {int(values[-1])}"
@@ -227,14 +228,14 @@ def _edges(masks, values):
 
 
 def _pieces(mask):
-    """Number of ids of a mask, and of the pieces that they make, without slips of the brush."""
+    """Numbers of ids and of the pieces that they make, without slips of the brush; of all pieces, of pixels."""
     ids, values = _numbered(mask), mask.ravel()
     sizes = np.bincount(ids.ravel())
     kept = np.flatnonzero(sizes > TINY)
     kept = kept[kept > 0]
     first = np.unique(ids, return_index=True)
     value = dict(zip(first[0].tolist(), values[first[1]].tolist()))
-    return len({value[number] for number in kept.tolist()}), len(kept)
+    return len({value[number] for number in kept.tolist()}), len(kept), len(sizes) - 1, int(sizes[1:].sum())
 
 
 def _numbered(values):

@@ -144,7 +144,7 @@ def make_plan(
     values["diameter"] = round(median, 1)
     reasons["diameter"] = f"px, median of {len(widths)} objects; nine in ten are below {large:.0f} px"
     values["depth"], reasons["depth"] = _depth(large)
-    depth = as_size(changes.get("depth", values["depth"]), "depth")
+    depth = as_size(_number("depth", changes.get("depth", values["depth"]), int), "depth")
     values["tile"], reasons["tile"] = _tile(median, depth, rows)
     values["filters"], reasons["filters"] = 8, "a first level of 8; more only where the minutes allow it"
     contacts = sum(row.touching for row in rows)
@@ -186,10 +186,7 @@ def change(plan: Plan, changes: Mapping[str, Any]) -> Plan:
     for name, given in changes.items():
         if name not in allowed:
             raise ValueError(f"{name}: cannot be set; these can: {', '.join(allowed)}")
-        try:
-            value = type(getattr(plan, name))(given)
-        except ValueError as error:
-            raise ValueError(f"{name} {given!r}: must be a number") from error
+        value = _number(name, given, type(getattr(plan, name)))
         if isinstance(value, int):
             as_size(value, name)
         else:
@@ -197,6 +194,14 @@ def change(plan: Plan, changes: Mapping[str, Any]) -> Plan:
         plan = dataclasses.replace(plan, **{name: value}, reasons={**plan.reasons, name: "set by hand"})
     geometry.layer_sizes(plan.tile, plan.depth)
     return plan
+
+
+def _number(name, given, kind):
+    """A choice as it is typed, as a number."""
+    try:
+        return kind(given)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} {given!r}: must be a number") from error
 
 
 def _depth(large):

@@ -206,5 +206,5 @@ def _overlay(path, grey, ids):
 
 def _write(path, pages):
     with whole(path, "wb") as file, tifffile.TiffWriter(file) as writer:
-        for page in pages:
-            writer.write(page, photometric="minisblack", compression="zlib", contiguous=False)
+        stack = pages[0] if len(pages) == 1 else np.stack(pages)
+        writer.write(stack, photometric="minisblack", compression="zlib")

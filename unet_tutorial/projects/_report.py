@@ -18,6 +18,7 @@ from ._model import plan_of
 
 CLIPPED = 0.02  # of the pixels at the largest value, which is that of the type or of a camera
 CAMERA = {255, 1023, 4095, 16383, 65535}
+LOOSE = 0.05  # a correlation that chance gives too
 SHIFTED, GAIN = 3, 0.1  # px, and how much better the outlines fit there
 THUMB, ACROSS, TEXT = 240, 5, 16  # px of the contact sheet, and pictures in a row
 MOST = 60  # pictures on it
@@ -35,9 +36,10 @@ def examine(project: Project, rows: Sequence[Row]) -> list[Finding]:
     """
     findings: list[Finding] = []
     seen: dict[str, str] = {}
+    usual = float(np.median([row.correlation for row in rows if row.objects] or [0.0]))
     for pair, row in zip(project.pairs, rows):
         file = pair.name
-        for level, text in _odd(row):
+        for level, text in _odd(row, usual):
             findings.append(Finding(level, file, text))
         if row.digest in seen:
             text = f"holds the same pixels as {seen[row.digest]}: one may validate what the other trains; remove it"
@@ -128,8 +130,8 @@ def contact_sheet(pairs: Sequence[Pair]) -> np.ndarray:
     return np.asarray(sheet)
 
 
-def _odd(row):
-    """Level and text of what is odd about one image and its mask."""
+def _odd(row, usual):
+    """Level and text of what is odd about one image and its mask; `usual` is the median correlation of all."""
     if row.lowest == row.highest:
         yield "error", f"the image has the one value {row.lowest:g} everywhere; export it anew, or leave it out"
         return
@@ -163,11 +165,11 @@ def _odd(row):
             f"the outlines of the mask fit the image better where it is moved by {down} rows and {right} columns "
             f"(correlation {row.gain:.2f} instead of {row.correlation:.2f}): perhaps shifted; export both anew",
         )
-    elif row.correlation < 0.05:
+    elif row.correlation < max(LOOSE, usual / 3):
         yield (
             "warning",
-            f"the outlines of the mask have nothing to do with the image (correlation {row.correlation:.2f}); is it "
-            "the mask of another image, turned or mirrored?",
+            f"the outlines of the mask hardly fit it (correlation {row.correlation:.2f}, usual is {usual:.2f}): "
+            "is it the mask of another image, or turned?",
         )
 
 
