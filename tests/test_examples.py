@@ -8,7 +8,10 @@ import pytest
 
 from tools import imports, notebooks
 
-FACES = "augmentation datasets geometry losses metrics model plotting pretrained projects rounding tiling training weight_maps"
+FACES = (
+    "augmentation datasets geometry losses metrics model plotting pretrained projects rounding tiling training "
+    "weight_maps"
+)
 BESIDE = {  # what chapters and outsiders use of rooms that have no face
     "experiments.examination": ("read",),
     "experiments.recipes": ("runs_of",),

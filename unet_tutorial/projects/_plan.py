@@ -114,7 +114,7 @@ def make_plan(
     start : str
         As in `Plan`.
     changes : mapping, optional
-        Attributes of `Plan` that are set by hand, and channel for that of the scaling.
+        Attributes of `Plan` that are set by hand; channel, for that of the scaling; networks, for the number of folds.
 
     Raises
     ------
@@ -161,7 +161,10 @@ def make_plan(
     reasons["balance"] = (
         f"background : object, for objects cover {cover:.0%} of all pixels; over the set, as in section 3"
     )
-    values["folds"], reasons["folds"] = _folds(pairs, seed)
+    networks = changes.pop("networks", None)
+    values["folds"], reasons["folds"] = _folds(
+        pairs, seed, None if networks is None else _number("networks", networks, int)
+    )
     values["seed"], reasons["seed"] = as_size(seed, "seed", minimum=0), "of first weights, tiles and parts"
     values["start"] = start
     values["learning_rate"] = 2e-3 if start == "none" else 1e-3
@@ -185,7 +188,7 @@ def change(plan: Plan, changes: Mapping[str, Any]) -> Plan:
     allowed = ("depth", "filters", "tile", "w0", "sigma", "steps", "learning_rate", "batch_size")
     for name, given in changes.items():
         if name not in allowed:
-            raise ValueError(f"{name}: cannot be set; these can: {', '.join(allowed)}")
+            raise ValueError(f"{name}: cannot be set; these can: {', '.join(allowed)}, channel, networks")
         value = _number(name, given, type(getattr(plan, name)))
         if isinstance(value, int):
             as_size(value, name)
@@ -227,7 +230,7 @@ def _tile(median, depth, rows):
     return tile, f"px: its output of {tile - loss} px shows {(tile - loss) / median:.1f} objects side by side"
 
 
-def _folds(pairs, seed):
+def _folds(pairs, seed, networks=None):
     """Names of the validation images of each network; whole groups, drawn by the seed."""
     groups: dict[str, list[str]] = {}
     for pair in pairs:
@@ -242,10 +245,10 @@ def _folds(pairs, seed):
         return (
             tuple(last),
         ), f"one stack: its last {len(last)} of {len(members)} slices validate, for neighbours are alike"
-    if len(order) > FEW:
+    if networks is None and len(order) > FEW or networks == 1:
         chosen = [name for group in order[: max(1, len(order) // 5)] for name in groups[group]]
         return (tuple(sorted(chosen)),), f"a fifth of {len(order)} groups validates, the rest trains"
-    count = min(NETWORKS, len(order))
+    count = min(NETWORKS if networks is None else as_size(networks, "networks", minimum=2), len(order))
     parts = [order[place::count] for place in range(count)]
     folds = tuple(tuple(sorted(name for group in part for name in groups[group])) for part in parts)
     why = f"{len(order)} groups are few: each validates one network and trains the others; their mean predicts"
