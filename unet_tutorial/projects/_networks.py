@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from .. import pretrained, tiling, training, weight_maps
 from .._backend import keras
+from .._shared.checks import UNLABELLED
 from ..model import build_unet, first_weights, resize_unet
 from ._folders import Pair
 from ._grey import scaled
 from ._plan import REST, ROUND, WIDE, Plan
 
-UNLABELLED = 2**30  # the id of pixels that count for nothing: no map has as many objects
 MEASURED = 20  # steps
 LOOKS = 15  # at the validation loss
 FLIPS = ((), (0,), (1,), (0, 1))
