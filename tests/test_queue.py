@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from unet_tutorial._tensorflow import keras
 
 from unet_tutorial import datasets
+from unet_tutorial._backend import keras
 from unet_tutorial.experiments import _folds, _queue, plan, recipes, records, runs
 from unet_tutorial.experiments.__main__ import main
 
