@@ -9,6 +9,17 @@ import importlib.util
 import os
 import sys
 
+from ._strategies import (
+    STRATEGIES as STRATEGIES,
+    compiled as compiled,
+    is_chief as is_chief,
+    make_strategy as make_strategy,
+    replicas as replicas,
+    share as share,
+    strategy_of as strategy_of,
+    total as total,
+)
+
 BACKENDS = ("tensorflow", "jax")
 
 

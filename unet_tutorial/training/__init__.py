@@ -1,6 +1,6 @@
 """From slices to a trained net: tiles, the paper's recipe and a faster one, a loop that can be stopped and resumed."""
 
-from .._backend._strategies import STRATEGIES, compiled, is_chief, make_strategy, replicas, share
+from .._backend import STRATEGIES, compiled, is_chief, make_strategy, replicas, share
 from ._batches import TileBatches
 from ._callbacks import Budget, ProgressBar
 from ._checkpoints import Checkpoint

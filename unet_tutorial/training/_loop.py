@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses
-from .._backend import keras, make_step
-from .._backend._strategies import is_chief, replicas, strategy_of, total
+from .._backend import is_chief, keras, make_step, replicas, strategy_of, total
 from .._shared.checks import as_size
 from ._batches import drawn
 from ._callbacks import ProgressBar
