@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-LOW, HIGH = 0.5, 99.8  # percentiles that become 0 and 1: a few dead or burning pixels do not set the range
+LOW, HIGH, RARE = 0.5, 99, 99.8  # percentiles that become 0 and 1: a speck of burning dirt does not set the range
 SPREAD = 1.5  # ranges of images that differ by more are scaled one by one
 MOST = 65536  # pixels of an image that are looked at for a range
 
@@ -55,7 +55,7 @@ def choose_scaling(images: Sequence[np.ndarray], channel: str | int | None = Non
     --------
     >>> dim, bright = np.arange(100.0).reshape(10, 10), 40 * np.arange(100.0).reshape(10, 10)
     >>> choose_scaling([dim, bright])[1]
-    'the brightest image has 40.0 times the range of the dimmest: each is scaled by its own percentiles 0.5 and 99.8'
+    'the brightest image has 40.0 times the range of the dimmest: each is scaled by its own percentiles 0.5 and 99'
     """
     if channel is None:
         channel = _lit_channel(images)
@@ -86,10 +86,14 @@ def scaled(image: np.ndarray, scaling: Scaling) -> NDArray[np.float32]:
 
 
 def limits(values: np.ndarray) -> tuple[float, float]:
-    """The percentiles of an image that become 0 and 1."""
+    """The grey values of an image that become 0 and 1.
+
+    Percentiles 0.5 and 99. The 99.8th where the 99th is no further from the median than noise would be, as in an image
+    with few objects, or of one with as much bright as dark.
+    """
     step = max(1, int(np.sqrt(values.size / MOST)))
-    low, high = np.percentile(values[::step, ::step], (LOW, HIGH))
-    return float(low), float(high)
+    low, middle, high, rare = np.percentile(values[::step, ::step], (LOW, 50, HIGH, RARE))
+    return float(low), float(high if high - middle > 2 * (middle - low) else rare)
 
 
 def _lit_channel(images):

@@ -16,7 +16,7 @@ from ._folders import Pair
 from ._grey import Scaling, choose_scaling
 from ._measure import Row, diameters
 
-VIEW = 1.5  # the receptive field is to be so many diameters of a large object wide
+VIEW = 1.4  # the receptive field is to be so many diameters of a large object wide
 ACROSS = 3  # objects side by side in the output of a tile
 LEAST, MOST = 68, 388  # px: sides of the output of a tile
 FEW = 20  # groups: up to here every image is worth more as training than as validation
