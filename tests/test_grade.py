@@ -540,6 +540,28 @@ def test_what_is_inside_holds_no_answer_no_test_and_no_class(tmp_path, monkeypat
         assert "4711" not in text and "class_seed(" not in text.replace("def class_seed(", "")
 
 
+@pytest.mark.parametrize(
+    "source, kind, whose",
+    [
+        ("import numpy as np", "Ended", "nobody's"),
+        ("import numpy as np  # mine", "ModuleNotFoundError", "nobody's"),
+        ("SEED = 3", "TooLong", "nobody's"),
+        ("SEED = 4", "TooLong", "the student's"),
+        ("check.double(double)", "NameError", "the student's"),
+        ("check.double(double)", "TooLong", "the student's"),
+        ("import numpy as np\nundefined", "NameError", "the student's"),
+        ("def double(x):\n    import numpy", "Ended", "the student's"),
+    ],
+)
+def test_a_lost_cell_is_the_student_s_unless_it_imports_or_was_given(source, kind, whose):
+    given = {"SEED = 3", "check.double(double)"}
+    one = submission.Submission([(3, source)], {}, submission.Limits(), False, None, given)
+    one.failed = {0: (kind, f"{kind}: it was lost")}
+    one._look_for_lost_cells()
+    assert bool(one.ungraded) == (whose == "nobody's")
+    assert not one.ungraded or "cell [3]" in one.ungraded[0]
+
+
 def test_one_notebook_goes_to_standard_output_as_json(own, tmp_path):
     path = tmp_path / "one.ipynb"
     path.write_text(notebook([("code", GOOD)]))

@@ -204,7 +204,8 @@ def _judge(submission, assignment, result):
     except Lost as error:
         result.notes.append(str(error))
         result.told.append(f"{error}.")
-    result.questions = scoring.score(assignment.tests, answers, begin, missing)
+    with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):  # a check says what is right
+        result.questions = scoring.score(assignment.tests, answers, begin, missing)
     for place, (kind, text) in sorted(submission.failed.items()):
         if kind != "Wrong":
             note = f"{called(submission.cells[place][0], place)} failed: {text}"
@@ -484,7 +485,7 @@ def grade_one(parsed, walled, given):
     """The result of one notebook, to be printed."""
     os.environ["UNET_TUTORIAL_CLASS"] = str(secrets.randbelow(10**9) if parsed.group is None else parsed.group)
     sandbox.adopt_orphans()
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
+    with tempfile.TemporaryDirectory() as folder:
         result = grade(parsed.json, prepare(parsed.name, folder, parsed.masters, **given), walled)
     return {
         "student": result.student,

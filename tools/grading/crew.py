@@ -2,9 +2,9 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import sys
+import time
 from multiprocessing import connection
 
 from . import sandbox
@@ -66,8 +66,9 @@ def work(jobs, function, number):
     finally:
         for process, _ in busy.values():
             process.terminate()
+        latest = time.monotonic() + 1
         for process, _ in busy.values():
-            process.join(1)
+            process.join(max(0, latest - time.monotonic()))
             process.kill()
 
 
@@ -76,7 +77,6 @@ def _serve(far, function):
     sandbox.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                far.send(function(far.recv()))
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            far.send(function(far.recv()))

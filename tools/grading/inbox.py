@@ -175,7 +175,7 @@ def _whose(parts, people, path):
             return Handed(_name(name), number, "Gradescope", path), int(match["id"])
     if match := CANVAS.fullmatch(stem):
         one = Handed(_name(match["name"]), match["id"], "Canvas", path, late=bool(match["late"]))
-        return one, (int(match["attempt"] or 0), int(match["upload"]))[0]
+        return one, int(match["attempt"] or 0)
     if match := CLASSROOM.fullmatch(stem):
         return Handed(_name(match["name"]), "", "Google Classroom", path), 0
     if len(parts) > 1:

@@ -22,6 +22,8 @@ STRIKES = 2  # times that a question may end the process
 STARTS = 12  # of the process that cells may cause
 ROOMS = ("__init__.py", "rounding.py", "paper.py", "_shared", "datasets")  # of the package, that hold no answers
 HELD = ("pretrained", "experiments", "exercises")  # never there: trained weights, and the checks
+# What may happen to a cell without a fault of its own
+LOSSES = {"Ended", "TooLong", "ImportError", "ModuleNotFoundError", "MemoryError", "OSError"}
 SPYING = {  # words of the tricks by which a notebook would look at, or change, what is not its own
     "the grader's pipes": r"/proc/|os\.(?:write|read|fdopen|dup)\b",
     "the checks": r"(?:exercises|check)\.\w+\s*=[^=]|setattr\s*\(",
@@ -313,7 +315,8 @@ class Submission:
         self.ungraded = []
         for place, (kind, text) in self.failed.items():
             number, source = self.cells[place]
-            if kind not in ("SyntaxError", "Wrong") and (bare(source) in self.given or is_imports(source)):
+            given = bare(source) in self.given and "check." not in source
+            if kind in LOSSES and (given or is_imports(source)):
                 self.ungraded.append(f"{called(number, place)}, which imports or was given, failed: {text}")
 
     def _send(self, value, functions=None):

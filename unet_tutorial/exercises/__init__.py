@@ -19,6 +19,7 @@ from ..rounding import rounding_bound
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 TOLERANCE = rounding_bound(terms=10**6)  # 0.001: float32, and many more terms than a check adds up, for other formulas
+FINE = rounding_bound(terms=1000)  # a few operations in 32 bits, one of them a power or a long sum, but not in 16 bits
 
 
 class Wrong(AssertionError):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import geometry
 from ..rounding import largest_difference, rounding_bound
-from . import Mistake, again, capture, check, random_weights, refuses
+from . import FINE, Mistake, again, capture, check, random_weights, refuses
 from ._probes import build
 
 IMAGES = ((7, 7), (9, 6), (5, 8))
@@ -73,8 +73,8 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
                 for which, name in enumerate(("image", "kernel"))
             ),
         ),
-        tolerance=rounding_bound(terms=1000),
-    )  # sums of 36 products, by an FFT too, but not in 16 bits
+        tolerance=FINE,
+    )
 
 
 def max_pool(function, seed=None, shapes=MAPS):
@@ -115,6 +115,7 @@ def max_pool(function, seed=None, shapes=MAPS):
                 lambda features: _max_pool(features).transpose(1, 0, 2),
             ),
         ),
+        tolerance=FINE,
     )
 
 

@@ -118,7 +118,7 @@ def warp(function, seed=None, shapes=IMAGES, reach=0, dtype="float64"):
     """Check `warp(image, field)`; places lie up to `reach` sides off their pixel, with 0 anywhere inside the image."""
     rng = np.random.default_rng(seed)
     cases = [(rng.normal(size=shape).astype(dtype), _random_field(rng, shape, reach)) for shape in again(shapes)]
-    check(function, _warp, cases, list(_mistakes(cases, PLACES + GREY)))
+    check(function, _warp, cases, list(_mistakes(cases, PLACES + GREY)), tolerance=rounding_bound(terms=10**4))
 
 
 def warp_label(function, seed=None, shapes=IMAGES, reach=0, largest=200, dtype="int64"):

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from .. import geometry
-from . import Mistake, _probes, again, capture, check
+from . import FINE, Mistake, _probes, again, capture, check
 from ._probes import build
 
 MAPS = (((3, 4, 2), 2), ((2, 5, 3), 3), ((4, 3, 4), 2), ((3, 5, 2), 3))
@@ -59,6 +59,7 @@ def up_convolve(function, seed=None, maps=MAPS):
             right,
             [case for case in cases if (len(case[1][0, 0]) == len(case[1].T)) == same],
             mistakes if same else mistakes[1:],
+            tolerance=FINE,
         )
 
 

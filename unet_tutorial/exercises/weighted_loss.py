@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 
 from .. import losses
 from ..rounding import rounding_bound
-from . import Mistake, again, check, law, value_of
+from . import FINE, Mistake, again, check, law, value_of
 
 MAPS = ((4, 3, 5), (3, 6, 2), (5, 4, 3))
 LABELS = ((5, 8, 2), (7, 4, 3), (6, 9, 4))  # height, width, number of classes; then, where given, those without a pixel
@@ -21,8 +21,7 @@ def soft_max(function, seed=None, shapes=MAPS, large=False, mixed=False):
     """Check `soft_max(logits)`: (H, W, K) to probabilities of the same shape; see `_logits` for `large` and `mixed`."""
     rng = np.random.default_rng(seed)
     cases = [(logits,) for shape in again(shapes) for logits in _logits(rng, shape, large, mixed)]
-    tolerance = rounding_bound(terms=100)  # a few operations, but not in 16 bits
-    quietly(function, losses.soft_max, cases, _mistakes(PROBABILITIES), tolerance=tolerance)
+    quietly(function, losses.soft_max, cases, _mistakes(PROBABILITIES), tolerance=FINE)
 
 
 def cross_entropy(function, seed=None, shapes=MAPS, large=False, mixed=False):
@@ -58,6 +57,7 @@ def class_weights(function, seed=None, cases=LABELS):
             ),
             Mistake(f"{WHOLE}.", lambda *case: np.trunc(_class_weights(*case))),
         ],
+        tolerance=FINE,
     )
 
 
@@ -73,6 +73,7 @@ def nearest_distances(function, seed=None, cases=CELLS, touching=False, full=Fal
             *_mistakes(DISTANCES, make=lambda maps: lambda cells: _nearest_distances(cells, maps)),
             *_mistakes(PAIRS, make=lambda change: lambda cells: change(cells, *_nearest_distances(cells))),
         ],
+        tolerance=FINE,
     )
 
 
@@ -95,6 +96,7 @@ def border_weights(function, seed=None, cases=BORDERS):
             *_mistakes(BORDER_TERMS),
             *_mistakes(POWERS, HEIGHTS, PLACES, make=lambda *parts: lambda *case: _border_weights(*case, *parts)),
         ],
+        tolerance=FINE,
     )
 
 

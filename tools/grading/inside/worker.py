@@ -8,6 +8,7 @@ import ast
 import builtins
 import contextlib
 import copy
+import ctypes
 import importlib
 import json
 import numbers
@@ -221,6 +222,8 @@ class Server:
 
 
 def main():
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL), 0, 0, 0)  # it ends when the grader does (Linux)
     inward, outward = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     sink = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
