@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import re
 import shutil
 
 import numpy as np
 import pytest
 
+from tools import notebooks
 from unet_tutorial.experiments import plan, recipes, records, verdicts
 
 EXPERIMENTS, SMALLEST = 2_000, 1.0
@@ -172,3 +174,10 @@ def test_what_is_no_pair_is_refused(tmp_path, change, words):
 def test_the_package_has_no_record_that_cannot_be_judged():
     assert {verdict.word for *_, verdict in verdicts.judge()} <= {"supported", "contradicted", "undecided", "not run"}
     assert {run for run, _ in recipes.runs_of("plan")} == set(plan.runs())
+
+
+def test_the_chapter_says_of_each_claim_what_its_interval_says():
+    text = "\n".join(cell.source for cell in notebooks.read(notebooks.ROOT / "book/ablations.ipynb").cells)
+    said = re.findall(r"^\*\*(Supported|Contradicted|Undecided)\.\*\* (.*?)\. ", text, re.M)
+    known = [(verdict.word.capitalize(), claim.words) for _, claim, verdict in verdicts.judge()]
+    assert said == [entry for entry in known if entry[0] != "Not run"] and said
