@@ -66,7 +66,7 @@ def work(jobs, function, number):
     finally:
         for process, _ in busy.values():
             process.terminate()
-        latest = time.monotonic() + 1
+        latest = time.monotonic() + 0.3  # to remove their folders
         for process, _ in busy.values():
             process.join(max(0, latest - time.monotonic()))
             process.kill()
