@@ -88,7 +88,7 @@ def _canvas(results, assignment):
 
 
 def _moodle(results, assignment):
-    """Columns that Moodle asks for: moodle/moodle, mod/assign/feedback/offline/importgradeslib.php."""
+    """Columns that Moodle asks for: mod/assign/feedback/offline/importgradeslib.php in its source."""
     yield ["Identifier", "Full name", "Grade", "Maximum grade", "Last modified (grade)"]
     for one in results:
         yield [f"Participant {one.id}", one.student, f"{one.points:g}", f"{sum(assignment.points.values()):g}", "-"]
