@@ -30,51 +30,45 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
         cases = [(np.rint(9 * image).astype(int), kernel) for image, kernel in cases] + [
             (image, np.rint(9 * kernel).astype(int)) for image, kernel in cases
         ]
-        cases += small + large
-    check(
-        function,
-        _convolve,
-        cases,
-        (
-            Mistake(
-                "the kernel is turned by 180 degrees, as in a mathematical convolution; a network's layer does not "
-                "turn it.",
-                lambda image, kernel: _convolve(image, kernel[::-1, ::-1]),
-            ),
-            Mistake(
-                "the image is padded with zeros, so that it keeps its size; the paper takes only the valid part, where "
-                "the whole kernel lies on the image.",
-                _convolve_same,
-            ),
-            Mistake(
-                "the last row and the last column are missing: a kernel of side k fits in n - k + 1 places, not n - k.",
-                lambda image, kernel: _convolve(image, kernel)[:-1, :-1],
-            ),
-            Mistake(
-                "the result is transposed: rows come first, columns second.",
-                lambda image, kernel: _convolve(image, kernel).T,
-            ),
-            Mistake(
-                "the kernel is transposed: its first axis runs along the rows of the image.",
-                lambda image, kernel: _convolve(image, kernel.T),
-            ),
-            Mistake(
-                "image and kernel hold small integers (uint8, int32); products and sums are too large for that type.",
-                _convolve_wrapped,
-            ),
-            Mistake(
-                "the products are averaged, not added.", lambda image, kernel: _convolve(image, kernel) / kernel.size
-            ),
-            *(
-                Mistake(
-                    f"the result has the type of the {name}: where that holds integers, decimals are cut off.",
-                    functools.partial(_convolve_as, which),
-                )
-                for which, name in enumerate(("image", "kernel"))
-            ),
+    mistakes = (
+        Mistake(
+            "the kernel is turned by 180 degrees, as in a mathematical convolution; a network's layer does not "
+            "turn it.",
+            lambda image, kernel: _convolve(image, kernel[::-1, ::-1]),
         ),
-        tolerance=FINE,
+        Mistake(
+            "the image is padded with zeros, so that it keeps its size; the paper takes only the valid part, where "
+            "the whole kernel lies on the image.",
+            _convolve_same,
+        ),
+        Mistake(
+            "the last row and the last column are missing: a kernel of side k fits in n - k + 1 places, not n - k.",
+            lambda image, kernel: _convolve(image, kernel)[:-1, :-1],
+        ),
+        Mistake(
+            "the result is transposed: rows come first, columns second.",
+            lambda image, kernel: _convolve(image, kernel).T,
+        ),
+        Mistake(
+            "the kernel is transposed: its first axis runs along the rows of the image.",
+            lambda image, kernel: _convolve(image, kernel.T),
+        ),
+        Mistake(
+            "image and kernel hold small integers (uint8, int32); products and sums are too large for that type.",
+            _convolve_wrapped,
+        ),
+        Mistake("the products are averaged, not added.", lambda image, kernel: _convolve(image, kernel) / kernel.size),
+        *(
+            Mistake(
+                f"the result has the type of the {name}: where that holds integers, decimals are cut off.",
+                functools.partial(_convolve_as, which),
+            )
+            for which, name in enumerate(("image", "kernel"))
+        ),
     )
+    check(function, _convolve, cases, mistakes, tolerance=FINE)
+    if whole:  # by themselves, so that a mistake in one type is named
+        check(function, _convolve, small + large, mistakes, tolerance=FINE)
 
 
 def max_pool(function, seed=None, shapes=MAPS):

@@ -14,7 +14,7 @@ from scipy.signal import correlate2d
 
 
 def convolve(image, kernel):
-    return correlate2d(image, kernel, mode="valid")
+    return correlate2d(np.float64(image), np.float64(kernel), mode="valid")
 
 
 # %% convolution by TensorFlow

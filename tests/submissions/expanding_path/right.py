@@ -40,9 +40,9 @@ def up_convolve(features, kernel):
     return total
 
 
-# %% offsets by the formula, as an array of floats
+# %% offsets by the formula, as an array
 def crop_offsets(size, depth):
-    return 12 * 2.0 ** np.arange(depth - 1, -1, -1) - 8
+    return 12 * 2 ** np.arange(depth - 1, -1, -1) - 8
 
 
 # %% offsets by recursion, as a tuple

@@ -212,7 +212,7 @@ def expanding_block(x, skip, filters):
     return x
 
 
-# %% channels halved, whatever is asked for | q4 -2 | halves the channels
+# %% channels halved, whatever is asked for | q4 -4 | halves the channels
 def expanding_block(x, skip, filters):
     x = keras.layers.Conv2DTranspose(x.shape[-1] // 2, 2, strides=2)(x)
     top, left = (skip.shape[1] - x.shape[1]) // 2, (skip.shape[2] - x.shape[2]) // 2
