@@ -653,7 +653,7 @@ def test_otsu_is_the_threshold_of_least_variance():
 
 # ---------------------------------------------------------------- plans and models
 
-SMALL = {"depth": 2, "filters": 2, "tile": 108, "steps": 60, "w0": 10.0}
+SMALL = {"networks": 2, "depth": 2, "filters": 2, "tile": 108, "steps": 60, "w0": 10.0}
 
 
 @pytest.fixture(scope="module")
