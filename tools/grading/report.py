@@ -80,7 +80,7 @@ def _grades(results, assignment):
 
 
 def _canvas(results, assignment):
-    """Columns of Canvas's gradebook import: community.canvaslms.com, *How do I import grades in the Gradebook?*."""
+    """Columns of the file that Canvas's gradebook exports and takes back, as public examples of it have them."""
     yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment.name]
     yield ["    Points Possible", "", "", "", "", f"{sum(assignment.points.values()):g}"]
     for one in results:
