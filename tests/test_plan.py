@@ -156,6 +156,14 @@ def test_every_claim_has_a_row_of_verdicts_run_or_not(tmp_path):
     assert {row.count("|") for row in table.splitlines()} == {10}
 
 
+def test_a_trial_with_records_has_a_section_that_leads_to_each_of_them(tmp_path):
+    found = evidence.verdicts_page()
+    assert found.startswith(evidence.judged()) and "\n### e6-nuclei\n" in found and "### e5-momentum" not in found
+    paths = re.findall(r"\]\(records/(e6-nuclei/\w+)/(\d)\.json\)", found)
+    assert sorted(set(paths)) == sorted((run, str(seed)) for run, seed in plan.runs_of("e6-nuclei"))
+    assert evidence.verdicts_page(tmp_path) == evidence.judged(tmp_path)
+
+
 def test_line_ends_do_not_change_the_digest(tmp_path, monkeypatch):
     before = plan.digest()
     page = tmp_path / "plan.md"

@@ -155,6 +155,7 @@ class Book:
         if Path("book/records.md") in files:
             folder = self.root / "unet_tutorial" / "experiments" / "recorded"
             replace(files, Path("book/records.md"), "<!-- records -->", lambda: evidence.page(folder))
+            replace(files, Path("book/records.md"), "<!-- verdicts -->", lambda: evidence.verdicts_page(folder))
             replace(
                 files, Path("book/plan.md"), "<!-- plan -->", lambda: (folder.parent / "plan.md").read_text("utf-8")
             )

@@ -40,6 +40,28 @@ def section(name, experiment, folder=None):
     return "\n".join(lines)
 
 
+def verdicts_page(folder=None):
+    """The verdicts as Markdown, and a section for each experiment of the plan that has records."""
+    sections = (made(name, folder) for name in plan.TRIALS)
+    return "\n\n".join([judged(folder), *filter(None, sections)])
+
+
+def made(name, folder=None):
+    """The records of one experiment of the plan, arm by arm, at the chosen threshold; nothing where there are none."""
+    trial = plan.TRIALS[name]
+    lines = []
+    for score in dict.fromkeys(claim.score for claim in trial.claims):
+        for arm in trial.arms:
+            run = trial.run(name, arm)
+            seeds = [seed for seed in trial.seeds if records.path_of(run, seed, folder).is_file()]
+            values = [records.score(records.read(run, seed, folder), score) for seed in seeds]
+            links = (f"[{value:.3f}](records/{run}/{seed}.json)" for value, seed in zip(values, seeds))
+            if seeds:
+                lines.append(f"| {SCORES[score]} | {arm} | {', '.join(links)} | {mean(values)} |")
+    head = [f"### {name}", "", trial.question, "", "| Score | Arm | By seed | Mean |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines]) if lines else ""
+
+
 def judged(folder=None):
     """The table of verdicts as Markdown: every claim of the plan, run or not."""
     rows = verdicts.judge(folder)
