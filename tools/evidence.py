@@ -67,18 +67,18 @@ def judged(folder=None):
     rows = verdicts.judge(folder)
     adjusted = iter(verdicts.holm([verdict.signs for *_, verdict in rows if verdict.signs is not None]))
     lines = [
-        "| Experiment | Claim | Score | Pairs | Difference, 95 % interval | Smallest effect | We expected | Verdict | "
-        "Sign-flip p, Holm |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| Claim | Verdict, pairs | Difference, 95 % interval | Smallest effect; we expected | Score; experiment | "
+        "Sign-flip p; Holm |",
+        "|---|---|---|---|---|---|",
     ]
     for name, claim, verdict in rows:
         interval = signs = "-"
         if verdict.mean is not None:
             interval = f"{verdict.mean:+.3f} [{verdict.low:+.3f}, {verdict.high:+.3f}]"
-            signs = f"{verdict.signs:.3f}, {next(adjusted):.3f}"
+            signs = f"{verdict.signs:.3f}; {next(adjusted):.3f}"
         lines.append(
-            f"| {name} | {claim.words} | {SCORES[claim.score]} | {len(verdict.differences)} | {interval} | "
-            f"{claim.smallest:g} | {claim.predicted:+g} | {verdict.word} | {signs} |"
+            f"| {claim.words} | {verdict.word}, {len(verdict.differences)} | {interval} | {claim.smallest:g}; "
+            f"{claim.predicted:+g} | {SCORES[claim.score]}; {name} | {signs} |"
         )
     return "\n".join(lines)
 
