@@ -594,8 +594,9 @@ def grading(own, source, target, *more):
 def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(own, walls, tmp_path):
     source, target = tmp_path / "my inbox", tmp_path / "out"
     source.mkdir()
-    for name in "abc":
-        (source / f"{name}.ipynb").write_text(notebook([("code", GOOD)]))
+    slow = ("code", "import time\n\ntime.sleep(10)")  # b and c are at it when the run is stopped
+    for name, cells in (("a", []), ("b", [slow]), ("c", [slow])):
+        (source / f"{name}.ipynb").write_text(notebook([*cells, ("code", GOOD)]))
     with grading(own, source, target, "--class", "7") as first:
         for line in first.stderr:
             if line.startswith("[1/3]"):
