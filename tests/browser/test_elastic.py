@@ -147,7 +147,7 @@ def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
     page = open_page(PAGE)
     explorer = page.locator("[data-explorable=elastic]")
     text = page.locator(".bd-article").text_content()
-    assert "The nine vectors of this chapter" in text
+    assert "the nine vectors of this chapter lie as arrows" in text
     assert "part of slice 6 of the synthetic specimen, 240 px wide" in text
     for row in str(vectors[0]).splitlines() + str(vectors[1]).splitlines():
         assert row.strip("[] ") in text

@@ -172,7 +172,7 @@ def test_the_convolution_starts_where_the_text_says_and_ends_with_the_result_of_
     grids = stepper.locator(".grid").all()
     image, edge = np.zeros((5, 7), int), np.array([[-1, 0, 1]] * 3)
     image[:, 3:] = 1
-    assert "They start at the second place, with the image and the kernel of above." in article(page)
+    assert "They start at the second place, with the image and the kernel of above" in article(page)
     for grid, numbers in zip(grids, (image, edge)):
         assert texts(grid) == numbers.ravel().astype(str).tolist()
     assert texts(grids[2]) == ["0", "3"] + [""] * 13
