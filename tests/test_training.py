@@ -954,8 +954,11 @@ def test_a_run_killed_at_any_step_goes_on_bit_for_bit_with_keras_own_callbacks(t
 def test_a_checkpoint_whose_callbacks_are_missing_is_refused(tmp_path):
     path = tmp_path / "run.npz"
     go_on(*recipe(), 9, *patient(), Checkpoint(path))
+    model, *rest = recipe(seed=1)
+    before = model.get_weights()
     with pytest.raises(ValueError, match="had the callback (ReduceLROnPlateau|EarlyStopping); give it again"):
-        go_on(*recipe(), 12, Checkpoint(path))
+        go_on(model, *rest, 12, Checkpoint(path))
+    assert all(map(np.array_equal, before, model.get_weights()))
 
 
 def test_a_budget_ends_a_call_and_the_next_goes_on(tmp_path, monkeypatch):

@@ -77,13 +77,14 @@ class Checkpoint(keras.callbacks.Callback):
         if self.kept is None:
             return
         (story, arrays), self.kept = self.kept, None
+        missing = [name for name in story["callbacks"] if name not in self.others]
+        if missing:
+            raise ValueError(
+                f"checkpoint {self.path}: its run had the callback {missing[0]}; give it again, or name another file"
+            )
         for name, variable in _variables(self.model, self.optimizer).items():
             variable.assign(arrays[name])
         for name, state in story["callbacks"].items():
-            if name not in self.others:
-                raise ValueError(
-                    f"checkpoint {self.path}: its run had the callback {name}; give it again, or name another file"
-                )
             vars(self.others[name]).update(_unpacked(state, arrays))
         self.model.stop_training = story["stopped"]
 
