@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..rounding import rounding_bound
+from ._probes import NoNumbers, plain
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 TOLERANCE = rounding_bound(terms=10**6)  # 0.001: float32, and many more terms than a check adds up, for other formulas
@@ -38,10 +39,6 @@ class Wrong(AssertionError):
 
 class Changed(Exception):
     """A student's function has changed an array that it was given."""
-
-
-class NoNumbers(Exception):
-    """A student's function has returned what is neither numbers nor arrays of them."""
 
 
 class Raised(Exception):
@@ -188,28 +185,6 @@ def capture(compute):
     except Exception as error:  # whatever a student's code raises
         names = [kind.__name__ for kind in type(error).__mro__]
         return {"raised": names, "text": str(error)[:500]}
-
-
-def plain(value):
-    """Arrays, numbers, strings, None, and tuples and dicts of them."""
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, tuple):
-        return tuple(plain(one) for one in value)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, list) and any(isinstance(one, (tuple, dict, np.ndarray)) for one in value):
-        return tuple(plain(one) for one in value)
-    array = np.asarray(value)
-    if array.dtype.kind in "biuf":
-        return array
-    try:
-        if array.dtype.kind in "cSUMm" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
-            raise TypeError
-        return np.asarray(array, np.float64)  # bfloat16, fractions
-    except Exception:
-        what = f"an array of {array.dtype}" if array.ndim else f"a value of type {type(value).__name__}"
-        raise NoNumbers(f"came {what}, where real numbers are asked for") from None
 
 
 UNSOLVED = "is the task still unsolved, or does the function end without `return`?"

@@ -10,6 +10,32 @@ import numpy as np
 WARPED, WARPED_LABEL = 1001, 1002  # marks of what `show_warp` and `show_warp_label` return
 
 
+class NoNumbers(Exception):
+    """A student's function has returned what is neither numbers nor arrays of them."""
+
+
+def plain(value):
+    """Arrays, numbers, strings, None, and tuples and dicts of them."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(plain(one) for one in value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, list) and any(isinstance(one, (tuple, dict, np.ndarray)) for one in value):
+        return tuple(plain(one) for one in value)
+    array = np.asarray(value)
+    if array.dtype.kind in "biuf":
+        return array
+    try:
+        if array.dtype.kind in "cSUMm" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
+            raise TypeError
+        return np.asarray(array, np.float64)  # bfloat16, fractions
+    except Exception:
+        what = f"an array of {array.dtype}" if array.ndim else f"a value of type {type(value).__name__}"
+        raise NoNumbers(f"came {what}, where real numbers are asked for") from None
+
+
 def build(function, shapes, *rest):
     """Let a student's function build: on inputs of these shapes, or by itself where there are none.
 

@@ -29,10 +29,6 @@ class TooLong(Exception):
     """A cell or a call took more CPU seconds than it may."""
 
 
-class NoNumbers(Exception):
-    """A function has returned what is neither numbers nor arrays of them."""
-
-
 @contextlib.contextmanager
 def limited(seconds):
     """Raise TooLong in whatever Python runs after so many CPU seconds of this process."""
@@ -131,28 +127,6 @@ def _imports(source):
     return []
 
 
-def plain(value):
-    """Arrays, numbers, strings, None, and tuples and dicts of them."""
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, tuple):
-        return tuple(plain(one) for one in value)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, list) and any(isinstance(one, (tuple, dict, np.ndarray)) for one in value):
-        return tuple(plain(one) for one in value)
-    array = np.asarray(value)
-    if array.dtype.kind in wire.KINDS:
-        return array
-    try:
-        if array.dtype.kind in "cSUMm" or (array.dtype == object and any(isinstance(one, str) for one in array.flat)):
-            raise TypeError
-        return np.asarray(array, np.float64)  # bfloat16, fractions
-    except Exception:
-        what = f"an array of {array.dtype}" if array.ndim else f"a value of type {type(value).__name__}"
-        raise NoNumbers(f"came {what}, where real numbers are asked for") from None
-
-
 class Server:
     """Answers orders, one after the other."""
 
@@ -165,7 +139,7 @@ class Server:
             return getattr(probes, which)
 
         def far(*arguments):
-            self.send({"function": which, "arguments": [plain(one) for one in arguments]})
+            self.send({"function": which, "arguments": [probes.plain(one) for one in arguments]})
             reply = self.receive(self.function)
             if "raised" in reply:
                 raise getattr(builtins, reply["raised"][0], RuntimeError)(reply["text"])
@@ -185,7 +159,7 @@ class Server:
 
     def do_call(self, name, arguments, options):
         before = copy.deepcopy([one for one in arguments if isinstance(one, np.ndarray)])
-        value = plain(self.names[name](*arguments, **options))
+        value = probes.plain(self.names[name](*arguments, **options))
         after = {}
         for number, one in enumerate(arguments):
             if isinstance(one, np.random.Generator):
@@ -197,7 +171,7 @@ class Server:
         return {"value": value, "after": after}
 
     def do_repeat(self, name, times, arguments):
-        return {"value": tuple(plain(self.names[name](*probes.fresh(arguments))) for _ in range(times))}
+        return {"value": tuple(probes.plain(self.names[name](*probes.fresh(arguments))) for _ in range(times))}
 
     def do_state(self):
         state = np.random.get_state()
@@ -211,7 +185,7 @@ class Server:
     def do_apply(self, number, weights, maps, training):
         network = self.built[number]
         network.set_weights(weights)
-        return {"value": plain(tuple(network.apply(maps, training)))}
+        return {"value": probes.plain(tuple(network.apply(maps, training)))}
 
     def do_get_weights(self, name):
         return {"value": tuple(np.asarray(one) for one in self.names[name].get_weights())}
