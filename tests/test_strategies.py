@@ -1,6 +1,9 @@
 """Laws of the shares: every replica gets its own part of a batch, in order, and mistakes are named."""
 
 import json
+import os
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 
 from unet_tutorial._backend import _strategies
 from unet_tutorial._backend._tensorflow import keras, tf
+from unet_tutorial.experiments import timing
 
 
 class Replicas:
@@ -92,3 +96,47 @@ def test_a_cluster_that_is_not_described_is_refused(monkeypatch, text):
 def test_an_unknown_strategy_is_named():
     with pytest.raises(ValueError, match="strategy 'ring': must be one of mirrored, multiworker"):
         _strategies.make_strategy("ring")
+
+
+ONE_STOPS = """
+import json, os, sys
+from unet_tutorial import training
+from unet_tutorial._backend import keras
+from unet_tutorial.experiments.timing import noise
+from unet_tutorial.model import build_unet
+
+class StopsHere(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if int(sys.argv[1]) and self.params["history"].steps == 3:
+            self.model.stop_training = True
+
+strategy = training.make_strategy("multiworker")
+training.set_seed(0)
+with strategy.scope():
+    model, optimizer = build_unet((20, 20, 1), base_filters=2, depth=1), training.paper_optimizer()
+callbacks = [training.Checkpoint(sys.argv[2]), StopsHere(), training.ProgressBar(show=False)]
+history = training.train(model, noise(model, 2), 8, optimizer, callbacks=callbacks)
+print(json.dumps([history.steps, history.losses, os.path.exists(sys.argv[2])]))
+"""
+
+
+def test_what_stops_one_worker_stops_all_and_only_the_first_writes(tmp_path):
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", ONE_STOPS, str(index), str(tmp_path / f"{index}.npz")],
+            env=os.environ | setting | {"CUDA_VISIBLE_DEVICES": "-1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index, setting in enumerate(timing._cluster(2))
+    ]
+    try:
+        said = [worker.communicate(timeout=300) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    first, second = (json.loads(out.splitlines()[-1]) for out, _ in said)
+    assert first[:2] == second[:2] and first[0] == 3  # the second worker's callback has stopped both
+    assert (first[2], second[2]) == (True, False)
