@@ -87,7 +87,7 @@ def planned(name):
     """The tables of one experiment of the plan, as its page must have them: arms, claims."""
     trial = plan.TRIALS[name]
     lines = [
-        f"Base: {differences(trial.base)}. Seeds {plain(trial.seeds)}.",
+        f"Base: {differences(trial.base)}. {'Seeds' if len(trial.seeds) > 1 else 'Seed'} {plain(trial.seeds)}.",
         "",
         "| Arm | Unlike the base | Run |",
         "|---|---|---|",

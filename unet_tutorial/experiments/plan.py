@@ -108,6 +108,20 @@ TRIALS = {
             Claim("It improves the segmentation of all nuclei", "border", "balance", "seg", 0.02, 0.055),
         ),
     ),
+    "table-2": Trial(
+        "How near does a network of 8 filters come to the paper's second table, on its own HeLa cells?",
+        "4, table 2",
+        replace(HELA, steps=4_000),
+        {"hela": {}},
+        seeds=(0, 1),
+    ),
+    "table-1": Trial(
+        "How near does a network of 16 filters come to the paper's first table, on its own test slices?",
+        "4, table 1",
+        replace(TISSUE, filters=16, steps=5_000, learning_rate=2e-3, drop_out=0.0, rotations=7),
+        {"wide": {}},
+        seeds=(0,),
+    ),
     "e6-hela": Trial(
         "Does it do so on the data of table 2, where cells touch along long borders?",
         "3, equation 2, and 4",
