@@ -264,6 +264,31 @@ def test_a_wrong_stack_is_refused_by_name(isbi, name, change, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("place", ["folder", "just below", "archive"])
+def test_the_test_labels_are_found_where_they_may_lie(isbi, place, monkeypatch):
+    truth = STACKS["train-labels.tif"]
+    monkeypatch.setattr(_loaders, "TEST_LABELS_SUM", hashlib.sha256(truth.tobytes()).hexdigest())
+    with pytest.raises(datasets.DataUnavailable, match="test-labels.tif is not in .* get it from"):
+        datasets.load_isbi2012_test_labels()
+    if place == "archive":
+        zipped(
+            isbi / "ISBI-2012-challenge.zip",
+            {"ISBI/test-labels.tif": tiff(truth)} | {n: tiff(s) for n, s in STACKS.items()},
+        )
+    else:
+        path = isbi / "test-labels.tif" if place == "folder" else isbi / "isbi2012" / "test-labels.tif"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(tiff(truth))
+    labels = datasets.load_isbi2012_test_labels()
+    assert labels.dtype == np.uint8 and (labels == (truth == 255)).all()
+
+
+def test_other_test_labels_are_refused(isbi):
+    (isbi / "test-labels.tif").write_bytes(tiff(STACKS["train-labels.tif"]))
+    with pytest.raises(ValueError, match="test-labels.tif: sha256 is .* not the original data"):
+        datasets.load_isbi2012_test_labels()
+
+
 def test_an_archive_that_would_leave_its_folder_is_refused(isbi):
     members = {name: tiff(stack) for name, stack in STACKS.items()}
     zipped(isbi / "ISBI-2012-challenge.zip", {**members, "../escaped.tif": b""})

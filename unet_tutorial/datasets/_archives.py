@@ -35,21 +35,26 @@ def find_file(name, source):
 
     Raises DataUnavailable where there is none; `source` tells where to get it.
     """
-    folder = data_folder()
-    if folder is None:
-        raise DataUnavailable(
-            f"{name} is not here: get it from {source}, put it into a folder of your own, and set "
-            f"{DATA_VARIABLE} to that folder"
-        )
     found = places(name)
     if not found:
-        raise DataUnavailable(
-            f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names, nor in a folder just below it: get it "
-            f"from {source} and put it there"
-        )
+        raise missing(name, source)
     if len(found) > 1:
         raise ValueError(f"{name}: is in {' and in '.join(str(path.parent) for path in found)}; leave one of them")
     return found[0]
+
+
+def missing(name, source):
+    """The error for a file that is in no folder of the reader's, to be raised; `source` tells where to get it."""
+    folder = data_folder()
+    if folder is None:
+        return DataUnavailable(
+            f"{name} is not here: get it from {source}, put it into a folder of your own, and set "
+            f"{DATA_VARIABLE} to that folder"
+        )
+    return DataUnavailable(
+        f"{name} is not in {folder}, the folder that {DATA_VARIABLE} names, nor in a folder just below it: get it "
+        f"from {source} and put it there"
+    )
 
 
 def find_archive(name, url, verify):

@@ -4,6 +4,7 @@ python -m unet_tutorial.experiments list
 python -m unet_tutorial.experiments run NAME [--seed S] [--budget MINUTES] [--strategy mirrored|multiworker]
 python -m unet_tutorial.experiments queue [--until HH:MM] [--processes N]
 python -m unet_tutorial.experiments verdicts
+python -m unet_tutorial.experiments tables [--runs DIR]
 python -m unet_tutorial.experiments check [--rerun NAME]
 """
 
@@ -20,7 +21,7 @@ from .. import metrics, training
 from .._backend import LOST_WORKER
 from .._shared.checks import as_size
 from ..datasets import DataUnavailable
-from . import _queue, plan, recipes, records, verdicts
+from . import _queue, plan, recipes, records, tables, verdicts
 from .runs import FIRST_STEPS, RUNS_FOLDER, rerun, run
 
 
@@ -109,6 +110,11 @@ def _verdicts(arguments):
         print(f"    {verdict}{tested}")
 
 
+def _tables(arguments):
+    for row in tables.make(arguments.runs):
+        print(f"{row}: is missing")
+
+
 def _headline(record):
     score = "v_rand_thinned" if "v_rand_thinned" in record["held_out"]["all"] else "seg"
     best = metrics.best_level(record["held_out"], score)
@@ -164,6 +170,9 @@ def main(arguments=None):
     command.set_defaults(call=_queue_up)
     command = commands.add_parser("verdicts", help="judge every claim of the plan by its records")
     command.set_defaults(call=_verdicts)
+    command = commands.add_parser("tables", help="score what the plan names on the paper's own images, each row once")
+    command.add_argument("--runs", default=RUNS_FOLDER, type=os.path.expanduser, help="folder of the checkpoints")
+    command.set_defaults(call=_tables)
     command = commands.add_parser("check", help="compare the records with the recipes")
     command.add_argument("--rerun", metavar="NAME", help=f"repeat the first {FIRST_STEPS} steps, compare the losses")
     command.add_argument("--seed", type=int, help="only this one")

@@ -235,7 +235,7 @@ def examine(model, stack, frames) -> dict:
     findings["frames"] = frame_facts(frames.validation.cells)
     findings["weight ratio"] = weight_ratio(stack.labels[list(datasets.TRAIN_SLICES)])
     findings["tile balance"] = tile_balance(frames.train.cells)
-    return _rounded(findings)
+    return rounded(findings)
 
 
 def read() -> dict[str, Any]:
@@ -263,11 +263,12 @@ def _scores(maps, labels, theta):
     }
 
 
-def _rounded(value):
+def rounded(value):
+    """All floats in dicts and lists with six decimals."""
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: rounded(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
+        return [rounded(one) for one in value]
     return round(value, 6) if isinstance(value, float) else value
 
 
