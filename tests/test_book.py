@@ -46,8 +46,10 @@ def section(notebook, heading):
     return "\n\n".join(cells[start:end])
 
 
-def test_the_review_has_its_nine_chapters_in_order():
-    assert [path.stem for path in CHAPTERS][:9] == [
+def test_the_book_begins_with_a_success_and_the_review_has_its_chapters_in_order():
+    assert [path.stem for path in BOOK.pages()][1:3] == ["first_segmentation", "live"]
+    assert [path.stem for path in CHAPTERS][:11] == [
+        "first_segmentation",
         "introduction",
         "architecture",
         "contracting_path",
@@ -56,6 +58,7 @@ def test_the_review_has_its_nine_chapters_in_order():
         "training",
         "augmentation",
         "results",
+        "ablations",
         "why_unet",
     ]
     assert {path.name for path in BOOK.root.glob("book/*.ipynb")} == {path.name for path in CHAPTERS}
