@@ -112,7 +112,7 @@ def test_cross_entropy_in_a_graph_and_in_half_precision():
         ({"labels": np.zeros((2, 4, 5), np.float32)}, "labels of dtype float32: must be integer"),
         ({"labels": np.zeros((2, 4, 4), int)}, r"labels of shape \(2, 4, 4\) and logits of shape \(2, 4, 5, 3\).*crop"),
         ({"labels": np.full((2, 4, 5), 3)}, "labels 3 to 3: must be class numbers from 0 to 2"),
-        ({"labels": np.full((2, 4, 5), -1)}, "labels -1 to -1"),
+        ({"labels": np.full((2, 4, 5), -2)}, "labels -2 to -2.*or -1 where nothing is labelled"),
         ({"logits": np.zeros((2, 4, 5, 1), np.float32)}, r"\(2, 4, 5, 1\): a soft-max needs two classes"),
         ({"logits": np.float32(1)}, r"\(\): a soft-max needs two classes"),
         ({"logits": np.zeros((2, 4, 5), np.float32)}, "labels of shape"),

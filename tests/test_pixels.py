@@ -155,7 +155,9 @@ def test_bad_classes_are_refused():
             ones,
             r"prediction: holds the class 3; must be in 0..2, so renumber the classes or give more of them",
         ),
-        (ones, -ones, r"truth: holds the class -1; must be in 0..2"),
+        (-ones, ones, r"prediction: holds the class -1; must be in 0..2"),
+        (ones, -2 * ones, r"truth: holds the class -2; must be in 0..2"),
+        (ones, 255 * ones, r"truth: holds the class 255; must be in 0..2, or -1 .*datasets.class_labels"),
         (
             ones * 1.0,
             ones,

@@ -257,7 +257,10 @@ def test_mitochondria_are_dark_bodies_in_wide_neurites_only():
     drawn = 0
     for seed in range(12):
         neurites = np.array([[60, 60, 1, 0, 0, 50.0]])
-        image = _synthetic_em.mitochondria(generator(seed, 0), level, neurites, region, columns, rows)
+        image, inside = _synthetic_em.mitochondria(generator(seed, 0), level, neurites, region, columns, rows)
+        assert inside.any() == (image.min() < 140) and (image != level)[inside].all()
+        if inside.any():  # beside it there is nothing but the end of its pale halo
+            assert (np.abs(image - level)[ndimage.distance_transform_edt(~inside) > 16] < 0.1).all()
         np.testing.assert_array_equal(level, 150)
         if image.min() < 140:
             drawn += 1
@@ -265,10 +268,23 @@ def test_mitochondria_are_dark_bodies_in_wide_neurites_only():
             assert 1000 < dark.sum() < 9000 and ndimage.label(dark)[1] == 1
             assert 60 < image[ndimage.binary_erosion(dark, iterations=5)].mean() < 105
         narrow = np.array([[60, 60, 1, 0, 0, 13.0]])
-        np.testing.assert_array_equal(
-            _synthetic_em.mitochondria(generator(seed, 0), level, narrow, region, columns, rows), level
-        )
+        image, inside = _synthetic_em.mitochondria(generator(seed, 0), level, narrow, region, columns, rows)
+        np.testing.assert_array_equal(image, level)
+        assert not inside.any()
     assert 1 <= drawn <= 8
+
+
+def test_a_third_class_changes_nothing_but_the_labels_inside_cells():
+    two, three = (_synthetic_em.synthetic_em(2, size=256, classes=classes) for classes in (2, 3))
+    for before, after in zip((two[0], two[2]), (three[0], three[2])):
+        np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(three[1] > 0, two[1])
+    for index, (image, labels) in enumerate(zip(three[0], three[1])):
+        inside = _synthetic_em.em_parts(index, 256, 0)[2]
+        np.testing.assert_array_equal(labels == 2, inside & (labels > 0))
+        assert 100 < (labels == 2).sum() and image[labels == 2].mean() < image[labels == 1].mean() - 0.15
+    with pytest.raises(ValueError, match="classes 4: must be 2, membrane and cell, or 3"):
+        _synthetic_em.synthetic_em(1, size=64, classes=4)
 
 
 def test_an_annotator_leaves_out_smudges_and_specks_and_what_touches_at_a_corner():

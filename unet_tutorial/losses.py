@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._shared.checks import UNLABELLED
+
 if TYPE_CHECKING:
     from ._backend import keras
 
@@ -60,7 +62,8 @@ def weighted_cross_entropy(
     Parameters
     ----------
     labels : (N, H, W) int array or tensor
-        Class of each pixel, 0 to K - 1, already cropped to the net's output.
+        Class of each pixel, 0 to K - 1, already cropped to the net's output; or -1, not labelled: the weight is then 0,
+        whatever `weights` say, so that the pixel gives no energy and no gradient.
     logits : (N, H, W, K) float array or tensor
         The final map, before any soft-max. Half precision is raised to float32.
     weights : (N, H, W) float array or tensor, optional
@@ -112,7 +115,10 @@ def weighted_cross_entropy(
             )
     if not is_traced(logits):
         _refuse_values(ops.convert_to_numpy(labels), ops.convert_to_numpy(w), logits.shape[-1])
-    energy = w * ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    labels = ops.cast(labels, "int32")
+    known = labels != UNLABELLED  # a weight times 1 is the same weight, bit for bit
+    energy = w * ops.cast(known, "float32")
+    energy *= ops.sparse_categorical_crossentropy(ops.where(known, labels, 0), logits, from_logits=True)
     return ops.sum(energy) if reduction == "sum" else ops.mean(energy)
 
 
@@ -170,7 +176,10 @@ def _may_agree(shape, other):
 def _refuse_values(labels, weights, classes):
     if labels.size == 0:
         raise ValueError(f"labels of shape {labels.shape}: holds no pixel")
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"labels {labels.min()} to {labels.max()}: must be class numbers from 0 to {classes - 1}")
+    if labels.min() < UNLABELLED or labels.max() >= classes:
+        raise ValueError(
+            f"labels {labels.min()} to {labels.max()}: must be class numbers from 0 to {classes - 1}, or {UNLABELLED} "
+            "where nothing is labelled"
+        )
     if not np.isfinite(weights).all() or weights.min() < 0:
         raise ValueError(f"weights {weights.min()} to {weights.max()}: must be finite and >= 0")

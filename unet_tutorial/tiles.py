@@ -13,6 +13,7 @@ from . import augmentation
 from ._shared.checks import (
     UNLABELLED,
     as_cells,
+    as_classes,
     as_grey_values,
     as_size,
     as_slices,
@@ -31,11 +32,15 @@ class Tiles:
 
     Parameters
     ----------
-    images, cells, seed, augment, weigh
-        As for `training.TileBatches`; `cells` may be -1 where nothing is labelled. There the label is 0 and the weight
-        0, so that no gradient comes from it, whatever `weigh` says.
+    images, cells, seed, augment, weigh, labels
+        As for `training.TileBatches`; `cells` and `labels` may be -1 where nothing is labelled. There the label is 0
+        and the weight 0, so that no gradient comes from it, whatever `weigh` says.
     tile, out : int
         Sides of the input tile and of the network's output, in pixels; their difference is even.
+    classes : int
+        Labels are below it.
+    channels : int
+        Of the images: (H, W) where there is one, otherwise (H, W, channels).
 
     Examples
     --------
@@ -54,21 +59,35 @@ class Tiles:
         out: int,
         seed: int = 0,
         augment: Mapping[str, Any] | None = None,
-        weigh: Callable[[np.ndarray], ArrayLike] | None = None,
+        weigh: Callable[..., ArrayLike] | None = None,
+        labels: ArrayLike | Sequence[ArrayLike] | None = None,
+        classes: int = 2,
+        channels: int = 1,
     ) -> None:
-        pictures, maps = as_slices(images, "images"), as_slices(cells, "cells")
-        if len(pictures) != len(maps):
-            raise ValueError(f"{len(pictures)} images and {len(maps)} maps of cells: one map for each image")
+        pictures, maps = as_slices(images, "images", channels), as_slices(cells, "cells")
+        targets = maps if labels is None else as_slices(labels, "labels")
+        for name, given in (("cells", maps), ("labels", targets)):
+            if len(pictures) != len(given):
+                raise ValueError(f"{len(pictures)} images and {len(given)} maps of {name}: one map for each image")
         self.tile, self.out, self.margin = tile, out, (tile - out) // 2
         self.augment, self.weigh, self.seed = augment, weigh, as_size(seed, "seed", minimum=0)
+        self._base = None if labels is None else classes + 1
         self._pairs = []
-        for index, (image, ids) in enumerate(zip(pictures, maps)):
-            names = f"images[{index}]", f"cells[{index}]"
-            image, ids = as_grey_values(image, names[0], grey=True), as_cells(ids, names[1], unlabelled=True)
-            same_shape(image, ids, names)
-            missing = [max(0, self.out - side) for side in image.shape]
-            padding = tuple((self.margin + m // 2, self.margin + m - m // 2) for m in missing)
-            self._pairs.append((np.pad(image, padding, "reflect"), np.pad(ids, padding, "reflect")))
+        for index, (image, ids, label) in enumerate(zip(pictures, maps, targets)):
+            names = f"images[{index}]", f"cells[{index}]", f"labels[{index}]"
+            image, ids = as_grey_values(image, names[0], grey=channels == 1), as_cells(ids, names[1], unlabelled=True)
+            if image.shape[2:] not in ((), (channels,)):
+                raise ValueError(f"{names[0]} of shape {image.shape}: the model takes {channels} channels")
+            same_shape(image, ids, names[:2])
+            if self._base:  # one map that is deformed as a whole: ids and labels stay together
+                label = as_classes(label, names[2], classes, unlabelled=True)
+                same_shape(ids, label, names[1:])
+                ids = (ids.astype(np.int64) + 1) * self._base + label + 1
+            missing = [max(0, self.out - side) for side in ids.shape]
+            padding = [(self.margin + m // 2, self.margin + m - m // 2) for m in missing]
+            around = [*padding, *[(0, 0)] * (image.ndim - 2)]
+            self._pairs.append((np.pad(image, around, "reflect"), np.pad(ids, padding, "reflect")))
+            ids = self._parts(ids)[0]
             if weigh and one_id_for_all(ids) and self._would_tell_apart(self._pairs[-1][1]):
                 warn(
                     f"{names[1]}: holds one id for several pieces, which `weigh` would tell apart by their ids; it is "
@@ -77,23 +96,37 @@ class Tiles:
                 )
 
     def draw(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
-        """Tile `number`: image (tile, tile) float32, label (out, out) int32 and weights (out, out) float32."""
+        """Tile `number`: image (tile, tile) or (tile, tile, C) float32, label (out, out) int32, weights float32."""
         place, change = (np.random.default_rng([self.seed, number, kind]) for kind in (0, 1))
         image, ids = self._pairs[place.integers(len(self._pairs))]
-        top, left = (place.integers(side - self.tile + 1) for side in image.shape)
+        top, left = (place.integers(side - self.tile + 1) for side in ids.shape)
         window = np.s_[top : top + self.tile, left : left + self.tile]
         image, ids = image[window], ids[window]
         with trusted():
             if self.augment is not None:
                 image, ids = augmentation.augment(image, ids, change, **self.augment)
             inner = np.s_[self.margin : self.margin + self.out, self.margin : self.margin + self.out]
-            ids = ids[inner]
-            return image, (ids > 0).astype(np.int32), self._weights(ids)
+            ids, labels = self._parts(ids[inner])
+            label = ids > 0 if labels is None else np.maximum(labels, 0)
+            return image, label.astype(np.int32), self._weights(ids, labels)
 
-    def _weights(self, ids):
+    def _parts(self, pair):
+        """The ids of a map, and its labels, or None where there are none."""
+        if self._base is None:
+            return pair, None
+        ids, labels = np.divmod(pair, self._base)
+        return ids - 1, labels - 1
+
+    def _weigh(self, ids, labels):
+        return self.weigh(ids) if labels is None else self.weigh(ids, labels=labels)
+
+    def _weights(self, ids, labels):
+        known = ids != UNLABELLED
+        if labels is not None:
+            known &= labels != UNLABELLED
         if self.weigh is None:
-            return (ids != UNLABELLED).astype(np.float32)
-        weights = np.asarray(self.weigh(ids)).astype(np.float32)
+            return known.astype(np.float32)
+        weights = np.asarray(self._weigh(ids, labels)).astype(np.float32)
         if weights.shape != ids.shape:
             raise ValueError(
                 f"weigh: gave weights of shape {weights.shape} for ids of shape {ids.shape}; must be one for each pixel"
@@ -104,16 +137,18 @@ class Tiles:
                 f"weigh: gave {int(wrong.sum())} weights that are negative, NaN or infinite, first "
                 f"{weights[wrong][0]}; must be finite and >= 0"
             )
-        return np.where(ids == UNLABELLED, np.float32(0), weights)
+        return np.where(known, weights, np.float32(0))
 
-    def _would_tell_apart(self, ids):
+    def _would_tell_apart(self, pair):
         """Whether `weigh` gives some tile of a map other weights once each piece has an id of its own."""
-        ids = ids[tuple(slice(self.margin, side - self.margin) for side in ids.shape)]
+        ids, labels = self._parts(pair[tuple(slice(self.margin, side - self.margin) for side in pair.shape)])
         pieces = ndimage.label(ids > 0, np.ones((3, 3)))[0]
         places = ([*range(0, side - self.out, self.out), side - self.out] for side in ids.shape)
         with trusted(), contextlib.suppress(Exception):  # what takes labels only refuses the pieces
             for row, column in itertools.product(*places):
                 window = np.s_[row : row + self.out, column : column + self.out]
-                if not np.allclose(self.weigh(ids[window]), self.weigh(pieces[window]), equal_nan=True):
+                part = None if labels is None else labels[window]
+                now, then = (self._weigh(one[window], part) for one in (ids, pieces))
+                if not np.allclose(now, then, equal_nan=True):
                     return True
         return False

@@ -1,34 +1,50 @@
 """How much each pixel counts: the balance of the classes, and the weight of the borders between cells."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from ._shared.checks import UNLABELLED, as_array, as_cells, as_label, as_positive, one_id_for_all, warn
+from ._shared.checks import (
+    UNLABELLED,
+    as_array,
+    as_cells,
+    as_classes,
+    as_label,
+    as_positive,
+    as_size,
+    one_id_for_all,
+    same_shape,
+    warn,
+)
 
 FAR = 2**15  # pixels, further than any distance that counts; its square leaves room in 32 bits
 STRIP = 32  # rows searched at a time: each strip stops as early as it can, and stays in the processor's cache
 
 
-def class_balance(labels: ArrayLike) -> NDArray[np.float32]:
-    """Weight w_c that gives both classes the same say, however rare one of them is.
+def class_balance(labels: ArrayLike, classes: int = 2) -> NDArray[np.float32]:
+    """Weight w_c that gives all classes the same say, however rare one of them is.
 
     Parameters
     ----------
     labels : (H, W) or (N, H, W) uint8 array
-        1 = cell, 0 = membrane or background, -1 = not labelled (then of a signed dtype). Pixels of a stack are counted
-        together, so that every slice of a training set gets the same two weights.
+        1 = cell, 0 = membrane or background, -1 = not labelled (then of a signed dtype); or 0 to K - 1. Pixels of a
+        stack are counted together, so that every slice of a training set gets the same weights.
+    classes : int
+        K, at least 2.
 
     Returns
     -------
     float32 array, shape of `labels`
-        Without unit. A class with n of all N labelled pixels weighs N / (2 n) a pixel: each class sums to the same and
-        the mean over the labelled pixels is 1. All ones if there is one class only. 0 where nothing is labelled.
+        Without unit. A class with n of all N labelled pixels weighs N / (P n) a pixel, where P classes are present:
+        each of them sums to the same and the mean over the labelled pixels is 1. All ones if there is one class only. 0
+        where nothing is labelled.
 
     Raises
     ------
     ValueError
-        `labels` is not an integer array of zeros and ones with two or three axes, or holds no labelled pixel.
+        `labels` is not an integer array of such classes with two or three axes, or holds no labelled pixel.
 
     References
     ----------
@@ -39,24 +55,24 @@ def class_balance(labels: ArrayLike) -> NDArray[np.float32]:
     >>> class_balance([[0, 1, 1, 1, 1]]).tolist()  # the lone 0 weighs as much as the four ones together
     [[2.5, 0.625, 0.625, 0.625, 0.625]]
     """
-    return np.array([*class_weights(labels), 0], np.float32)[np.asarray(labels).astype(np.int8)]  # the last: UNLABELLED
+    return _of_each(class_weights(labels, classes), np.asarray(labels))
 
 
-def class_weights(labels: ArrayLike) -> tuple[float, float]:
-    """The two weights of `class_balance`: of a pixel of membrane or background, and of a pixel of a cell.
+def class_weights(labels: ArrayLike, classes: int = 2) -> tuple[float, ...]:
+    """The weights of `class_balance`: of a pixel of membrane or background, of a pixel of a cell, of further classes.
 
     Those of a whole training set, for the maps of its tiles (`balance` in `weight_map`): the paper balances the classes
     "in the training data set".
 
     Parameters
     ----------
-    labels
+    labels, classes
         As for `class_balance`.
 
     Returns
     -------
-    tuple of two floats
-        Both 1 if there is one class only.
+    tuple of K floats
+        All 1 if there is one class only; 1 for a class without a pixel.
 
     Raises
     ------
@@ -75,10 +91,12 @@ def class_weights(labels: ArrayLike) -> tuple[float, float]:
     labels = as_array(labels, "labels")
     if labels.ndim not in (2, 3):
         raise ValueError(f"labels of shape {labels.shape}: must be (H, W), or (N, H, W) for a stack")
-    flat = as_label(labels[labels != UNLABELLED].reshape(1, -1), "labels")
-    counts = np.bincount(flat.ravel(), minlength=2)
-    background, cell = (flat.size / (2 * counts)).tolist() if counts.min() else (1.0, 1.0)
-    return background, cell
+    classes = as_size(classes, "classes", 2)
+    flat = labels[labels != UNLABELLED].reshape(1, -1)
+    flat = as_label(flat, "labels") if classes == 2 else as_classes(flat, "labels", classes)
+    counts = np.bincount(flat.ravel(), minlength=classes)
+    present = int(np.count_nonzero(counts))
+    return tuple(flat.size / (present * count) if count else 1.0 for count in counts.tolist())
 
 
 def border_weight_map(cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0) -> NDArray[np.float32]:
@@ -190,7 +208,11 @@ def separate_touching(cells: ArrayLike) -> np.ndarray:
 
 
 def weight_map(
-    cells: ArrayLike, w0: float = 10.0, sigma: float = 5.0, balance: tuple[float, float] | None = None
+    cells: ArrayLike,
+    w0: float = 10.0,
+    sigma: float = 5.0,
+    balance: Sequence[float] | None = None,
+    labels: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
     """Weight of every pixel, equation 2 entire: class balance plus the border term.
 
@@ -200,19 +222,23 @@ def weight_map(
         Instance ids; 0 is background, -1 not labelled.
     w0, sigma : float
         Height (without unit) and width (pixels) of the border term.
-    balance : tuple of two floats, optional
+    balance : sequence of K floats, optional
         Weights of background and of cells, from `class_weights` of a training set; those of this map unless given.
+    labels : (H, W) int array, optional
+        Class of each pixel, 0 to K - 1, -1 = not labelled, where these are not `cells > 0`: they are balanced, and the
+        border term is that of the cells.
 
     Returns
     -------
     (H, W) float32 array
-        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`, or with the balance that is given. 0 where
-        nothing is labelled.
+        `class_balance(cells > 0) + border_weight_map(cells, w0, sigma)`, or with the balance or the labels that are
+        given. 0 where nothing is labelled, in one map or the other.
 
     Raises
     ------
     ValueError
-        As `border_weight_map`; or a weight of `balance` is negative or not finite.
+        As `border_weight_map`; a weight of `balance` is negative or not finite; or `labels` have another shape than
+        `cells`, or hold what is no class or a class that has no weight.
 
     Warns
     -----
@@ -230,13 +256,28 @@ def weight_map(
     [[ 0.6  0.6 11.7  0.6  0.6]]
     >>> print(weight_map(cells, w0=0).round(1))  # the balance of the classes alone
     [[0.6 0.6 2.5 0.6 0.6]]
+    >>> print(weight_map(cells, w0=0, labels=[[1, 2, 0, -1, 1]]).round(2))  # three classes; one pixel is not labelled
+    [[0.67 1.33 1.33 0.   0.67]]
     """
     border = border_weight_map(cells, w0, sigma)
-    label = np.sign(np.asarray(cells).astype(np.int64))
+    ids = np.asarray(cells).astype(np.int64)
+    if labels is None:
+        classes, label = 2, np.sign(ids)
+    else:
+        found = int(np.max(as_array(labels, "labels"), initial=1)) + 1
+        classes = found if balance is None else len(balance)
+        label = as_classes(labels, "labels", classes, unlabelled=True)
+        same_shape(label, ids, ("labels", "cells"))
+        label = np.where(ids == UNLABELLED, UNLABELLED, label)
+        border[label == UNLABELLED] = 0
     if balance is None:
-        return border + class_balance(label)
-    weights = np.array([*(as_positive(weight, "balance") for weight in balance), 0], np.float32)
-    return border + weights[label]
+        return border + class_balance(label, classes)
+    return border + _of_each([as_positive(weight, "balance") for weight in balance], label)
+
+
+def _of_each(weights, labels):
+    """The weight of each pixel's class, 0 where nothing is labelled."""
+    return np.array([*weights, 0], np.float32)[labels.astype(np.intp)]  # the last: UNLABELLED
 
 
 def _squared_distance_to_another(cells, nearest_cell, reach):

@@ -21,7 +21,7 @@ from scipy import ndimage
 
 ROUNDING = 1e-6  # how far rounding may carry a grey value or a probability out of 0..1
 DEPTHS = ((8, 255), (12, 4095), (16, 65535))  # bits of a grey value and the largest one
-UNLABELLED = -1  # in a map of instance ids: nobody has said what is there; it has no weight and no score
+UNLABELLED = -1  # in a map of ids or of classes: nobody has said what is there; it has no weight and no score
 SMALL = 10  # px: instance ids with a smaller median are no cells
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # the package
 
@@ -80,17 +80,21 @@ def as_array(values: Any, name: str) -> np.ndarray:
         ) from None
 
 
-def as_slices(stack: ArrayLike | Sequence[ArrayLike], name: str) -> list[np.ndarray]:
-    """Return a stack as a list of its slices: an array of slices as it is, or a list of slices of any sizes."""
+def as_slices(stack: ArrayLike | Sequence[ArrayLike], name: str, channels: int = 1) -> list[np.ndarray]:
+    """Return a stack as a list of its slices: an array of slices as it is, or a list of slices of any sizes.
+
+    A slice is (H, W), or (H, W, C) where there are several `channels`.
+    """
     if isinstance(stack, (list, tuple)) and stack:
         return [as_array(one, f"{name}[{index}]") for index, one in enumerate(stack)]
     stack = np.asarray(stack)
-    if stack.ndim != 3 or not len(stack):
-        cure = (
-            f"; of one slice make a stack with {name}[np.newaxis]" if stack.ndim == 2 else shape_cure(stack.shape[1:])
-        )
+    axes = 3 if channels == 1 else 4
+    if stack.ndim != axes or not len(stack):
+        one = f"; of one slice make a stack with {name}[np.newaxis]"
+        cure = one if stack.ndim == axes - 1 else shape_cure(stack.shape[1:]) if axes == 3 else ""
         raise ValueError(
-            f"{name} of shape {stack.shape}: must be (N, H, W) with at least one slice, or a list of slices{cure}"
+            f"{name} of shape {stack.shape}: must be {'(N, H, W)' if axes == 3 else f'(N, H, W, {channels})'} with at "
+            f"least one slice, or a list of slices{cure}"
         )
     return list(stack)
 
@@ -175,6 +179,32 @@ def as_label(label: ArrayLike, name: str = "label") -> NDArray[np.uint8]:
             f"only 0 and 1 are allowed ({cure})"
         )
     return label.astype(np.uint8, copy=False)
+
+
+def as_classes(labels: ArrayLike, name: str, classes: int, unlabelled: bool = False) -> NDArray[np.integer]:
+    """Return an (H, W) integer map of classes 0..`classes` - 1, or raise ValueError.
+
+    With `unlabelled`, pixels may be UNLABELLED too.
+    """
+    labels = as_array(labels, name)
+    if not np.issubdtype(labels.dtype, np.integer):
+        cure = (
+            "turn True and False into 1 and 0 with .astype(np.uint8)"
+            if labels.dtype == bool
+            else "of probabilities take the likeliest class, output.argmax(axis=-1)"
+        )
+        raise ValueError(f"{name} of dtype {labels.dtype}: must be integer classes 0..{classes - 1}; {cure}")
+    if labels.ndim != 2 or labels.size == 0:
+        raise ValueError(
+            f"{name} of shape {labels.shape}: must be (H, W), and not empty{shape_cure(labels.shape, name, mask=True)}"
+        )
+    wrong = labels[(labels < (UNLABELLED if unlabelled else 0)) | (labels >= classes)]
+    if wrong.size:
+        cure = "so renumber the classes or give more of them, classes=..."
+        if unlabelled and wrong.max() == 255:
+            cure = f"or {UNLABELLED} where nothing is labelled: datasets.class_labels turns the 255 of a file into it"
+        raise ValueError(f"{name}: holds the class {int(wrong[0])}; must be in 0..{classes - 1}, {cure}")
+    return labels
 
 
 def as_cells(cells: ArrayLike, name: str = "cells", unlabelled: bool = False) -> NDArray[np.integer]:

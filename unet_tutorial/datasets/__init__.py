@@ -4,6 +4,7 @@ from pathlib import Path
 
 from .._shared.checks import UNLABELLED
 from ._archives import DataUnavailable
+from ._classes import class_labels
 from ._grey import normalize
 from ._loaders import (
     HELD_OUT_SLICES,
@@ -36,6 +37,7 @@ __all__ = [
     "Isbi2012",
     "PhaseContrast",
     "Specimen",
+    "class_labels",
     "describe",
     "load_cell_tracking",
     "load_isbi2012",

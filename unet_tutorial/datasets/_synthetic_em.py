@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .._shared.checks import as_size
 from ._brushes import (
     bent_grid,
     blur,
@@ -27,7 +28,7 @@ STACK = 30  # slices in the stack that is imitated
 
 
 def synthetic_em(
-    count: int, size: int = 512, seed: int = 0
+    count: int, size: int = 512, seed: int = 0, classes: int = 2
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.int32]]:
     """Imitate serial-section electron micrographs of nervous tissue, with labels and instance ids.
 
@@ -44,13 +45,16 @@ def synthetic_em(
         Height and width in pixels, at least 32.
     seed : int
         Not negative.
+    classes : int
+        2, or 3: then mitochondria have a class of their own. Images and instance ids stay the same.
 
     Returns
     -------
     images : (count, size, size) float32 array
         Grey values in 0..1, each a multiple of 1/255.
     labels : (count, size, size) uint8 array
-        1 = cell (its vesicles and mitochondria included), 0 = membrane.
+        1 = cell (its vesicles and mitochondria included), 0 = membrane. Of three classes, 2 = mitochondrion, with the
+        outline that it was drawn with: exact, where an annotator would have to guess.
     cells : (count, size, size) int32 array
         Instance ids 1..n, 0 = membrane: the 4-connected components of the label. No two instances touch, not even at
         a corner.
@@ -58,7 +62,7 @@ def synthetic_em(
     Raises
     ------
     ValueError
-        A parameter is not a whole number, or is too small.
+        A parameter is not a whole number, or is too small; `classes` is neither 2 nor 3.
 
     References
     ----------
@@ -72,11 +76,22 @@ def synthetic_em(
     >>> bool((synthetic_em(count=1, size=64)[0][0] == images[0]).all())  # slice 0 stays, however many follow
     True
     """
-    return draw_slices(em_slice, count, size, seed)
+    if as_size(classes, "classes") not in (2, 3):
+        raise ValueError(f"classes {classes}: must be 2, membrane and cell, or 3, with mitochondria")
+    images, labels, cells = draw_slices(em_slice, count, size, seed)
+    if classes == 3:
+        inside = np.stack([em_parts(index, size, seed)[2] for index in range(count)])
+        labels[inside & (cells > 0)] = 2
+    return images, labels, cells
 
 
 def em_slice(index, size, seed):
     """One micrograph: (size, size) uint8 grey levels and (size, size) int32 instance ids."""
+    return em_parts(index, size, seed)[:2]
+
+
+def em_parts(index, size, seed):
+    """One micrograph: its grey levels, its instance ids, and where a mitochondrion was drawn (bool)."""
     rng = generator(seed, index)
     neurites = place_neurites(rng, size)
     region, along, across = partition(rng, size, neurites)
@@ -84,8 +99,9 @@ def em_slice(index, size, seed):
     depth = ndimage.distance_transform_edt(~(boundaries(profile) | (profile == 0)))
     interior, darkness, smudge = membranes(rng, depth, profile)
     level = cytoplasm(rng, depth, len(neurites), region, profile, along, across)
-    level = mitochondria(rng, level, neurites, region, along, across) - darkness
-    return photograph(rng, level, noisy=index % STACK >= STACK // 2), annotate(rng, interior, smudge)
+    level, inside = mitochondria(rng, level, neurites, region, along, across)
+    grey = photograph(rng, level - darkness, noisy=index % STACK >= STACK // 2)
+    return grey, annotate(rng, interior, smudge), inside
 
 
 def place_neurites(rng, size, margin=40, step=4):
@@ -193,7 +209,10 @@ def cytoplasm(rng, depth, neurites, region, profile, along, across):
 
 
 def mitochondria(rng, level, neurites, region, along, across):
-    """Draw a mitochondrion into some of the wider neurites: dark, with a double outline and parallel cristae."""
+    """Draw a mitochondrion into some of the wider neurites: dark, with a double outline and parallel cristae.
+
+    Returns the grey levels, and where the mitochondria are (bool): up to the middle of their outline, and one px more.
+    """
     noise = functools.partial(smooth_noise, rng, level.shape)
     count = len(neurites) + 1
     radius = np.concatenate([[0.0], neurites[:, 5]])
@@ -213,7 +232,7 @@ def mitochondria(rng, level, neurites, region, along, across):
     body = matrix[region] + contrast[region] * cristae + 12 * noise(2.5)
     level = level + ease(0.5 - (outside + 2.4) / 2.0) * (body - level)
     level += 0.75 * np.exp(-((outside / 1.6) ** 2)) * (45 - level)
-    return level + 6 * np.exp(-(((outside - 5) / 3.0) ** 2))
+    return level + 6 * np.exp(-(((outside - 5) / 3.0) ** 2)), outside < 1
 
 
 def photograph(rng, level, noisy):

@@ -13,7 +13,7 @@ from ._boundaries import BoundaryScores, boundary_f1, boundary_scores
 from ._comparison import Comparison, compare
 from ._inputs import THRESHOLDS
 from ._matching import contingency, merged_cells, seg_score
-from ._pixels import ClassScores, calibration_error, class_scores, log_loss
+from ._pixels import ClassScores, calibration_error, class_scores, confusion, log_loss
 from ._rules import RULES, Rule, Scores
 from ._scores import (
     best_threshold,
@@ -46,6 +46,7 @@ __all__ = [
     "calibration_error",
     "class_scores",
     "compare",
+    "confusion",
     "contingency",
     "info_scores",
     "iou",

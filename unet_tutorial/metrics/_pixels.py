@@ -1,11 +1,11 @@
 """Scores of single pixels: how likely the truth was, how honest the probabilities are, how well classes overlap."""
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._shared.checks import as_array, as_size, shape_cure
+from .._shared.checks import UNLABELLED, as_classes, as_size
 from ._inputs import Stack, as_pairs, as_stacks, gather, same_shapes
 
 CERTAIN = 1e-7  # no probability counts as nearer to 0 or 1
@@ -102,15 +102,50 @@ def calibration_error(probability: Stack, truth: Stack, bins: int = 10) -> float
     return calibration_gap([bin_sums(p, label, bins) for p, label in zip(probabilities, labels)])
 
 
+def confusion(prediction: Stack, truth: Stack, classes: int) -> NDArray[np.int64]:
+    """How many pixels of each class were given to each class.
+
+    Parameters
+    ----------
+    prediction, truth : (H, W) or (N, H, W) int arrays, or lists of N (H, W) int arrays
+        Class of each pixel, 0..C - 1. The truth may be -1 where nothing is labelled; these pixels are not counted.
+    classes : int
+        C, at least 1.
+
+    Returns
+    -------
+    (C, C) int64 array
+        Row: the true class; column: the predicted one. Pixels of all slices together; the diagonal is right.
+
+    Raises
+    ------
+    ValueError
+        Not whole numbers, a class is not in 0..C - 1, shapes differ, or `classes` is no whole number of at least 1.
+
+    Examples
+    --------
+    >>> confusion(np.array([[0, 2, 1, 1]]), np.array([[0, 1, 1, -1]]), classes=3).tolist()
+    [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+    """
+    classes = as_size(classes, "classes")
+    counts = np.zeros(classes * classes, np.int64)
+
+    def check(values, name):
+        return as_classes(values, name, classes, unlabelled=name.startswith("truth")).astype(np.int64)
+
+    for found, true in as_pairs(prediction, truth, check):
+        known = true != UNLABELLED
+        counts += np.bincount(true[known] * classes + found[known], minlength=counts.size)
+    return counts.reshape(classes, classes)
+
+
 def class_scores(prediction: Stack, truth: Stack, classes: int) -> ClassScores:
     """Intersection over union and Dice coefficient of each class.
 
     Parameters
     ----------
-    prediction, truth : (H, W) or (N, H, W) int arrays, or lists of N (H, W) int arrays
-        Class of each pixel, 0..C - 1.
-    classes : int
-        C, at least 1.
+    prediction, truth, classes
+        As for `confusion`.
 
     Returns
     -------
@@ -122,7 +157,7 @@ def class_scores(prediction: Stack, truth: Stack, classes: int) -> ClassScores:
     Raises
     ------
     ValueError
-        Not whole numbers, a class is not in 0..C - 1, shapes differ, or `classes` is no whole number of at least 1.
+        As `confusion`.
 
     Examples
     --------
@@ -130,12 +165,7 @@ def class_scores(prediction: Stack, truth: Stack, classes: int) -> ClassScores:
     >>> scores.iou.round(3).tolist(), scores.dice.round(3).tolist()
     ([0.5, 0.667, nan], [0.667, 0.8, nan])
     """
-    classes = as_size(classes, "classes")
-    counts = np.zeros(classes * classes, np.int64)
-    for found, true in as_pairs(prediction, truth, partial(_as_classes, classes=classes)):
-        pairs = (true.astype(np.int64) * classes + found.astype(np.int64)).ravel()
-        counts += np.bincount(pairs, minlength=counts.size)
-    table = counts.reshape(classes, classes)
+    table = confusion(prediction, truth, classes)
     both, either = table.diagonal(), table.sum(axis=0) + table.sum(axis=1)
     with np.errstate(invalid="ignore"):
         return ClassScores(iou=both / (either - both), dice=2 * both / either)
@@ -173,25 +203,3 @@ def _as_weights(weights, truth):
     if not any(one.any() for one in weights):
         raise ValueError("weights: are all 0; at least one pixel must count, leave weights out to count all")
     return weights
-
-
-def _as_classes(values, name, classes):
-    values = as_array(values, name)
-    if not np.issubdtype(values.dtype, np.integer):
-        cure = (
-            "turn True and False into 1 and 0 with .astype(np.uint8)"
-            if values.dtype == bool
-            else ("of probabilities take the likeliest class, output.argmax(axis=-1)")
-        )
-        raise ValueError(f"{name} of dtype {values.dtype}: must be integer classes 0..{classes - 1}; {cure}")
-    if values.ndim != 2 or values.size == 0:
-        raise ValueError(
-            f"{name} of shape {values.shape}: must be (H, W), and not empty{shape_cure(values.shape, name, mask=True)}"
-        )
-    wrong = values[(values < 0) | (values >= classes)]
-    if wrong.size:
-        raise ValueError(
-            f"{name}: holds the class {int(wrong[0])}; must be in 0..{classes - 1}, so renumber the classes or give "
-            "more of them, classes=..."
-        )
-    return values

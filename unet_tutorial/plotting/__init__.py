@@ -2,13 +2,14 @@
 
 from ._charts import curves, differences, dots
 from ._cover import cover
-from ._paint import blend, mark_errors, paint_cells
+from ._paint import blend, mark_errors, paint_cells, paint_classes
 from ._panels import (
     confusion_overlay,
     displacement_grid,
     feature_maps,
     overlay,
     show_cells,
+    show_classes,
     show_image,
     show_label,
     show_probability,
@@ -33,8 +34,10 @@ __all__ = [
     "mark_errors",
     "overlay",
     "paint_cells",
+    "paint_classes",
     "save_figure",
     "show_cells",
+    "show_classes",
     "show_image",
     "show_label",
     "show_probability",

@@ -7,8 +7,8 @@ from matplotlib.colors import hsv_to_rgb, to_rgb
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from .._shared.checks import as_cells, as_image, as_label, as_positive, as_size, same_shape, within_one
-from ._style import COLOURS
+from .._shared.checks import as_cells, as_classes, as_image, as_label, as_positive, as_size, same_shape, within_one
+from ._style import CLASSES, COLOURS, UNSAID
 
 GOLDEN = 0.6180339887  # turns of the colour wheel from one id to the next: neighbouring ids get distant hues
 
@@ -47,19 +47,48 @@ def paint_cells(cells: ArrayLike) -> NDArray[np.float32]:
     return picture.astype(np.float32)
 
 
+def paint_classes(classes: ArrayLike) -> NDArray[np.float32]:
+    """Give each class its colour, the same in every figure.
+
+    Parameters
+    ----------
+    classes : (H, W) int array
+        0 to 7, or -1 where nothing is labelled.
+
+    Returns
+    -------
+    (H, W, 3) float32 array
+        RGB in 0..1. What is not labelled is pale grey.
+
+    Raises
+    ------
+    ValueError
+        `classes` is not such a map.
+
+    Examples
+    --------
+    >>> picture = paint_classes([[0, 1, 2, -1, 1]])
+    >>> picture.shape, bool((picture[0, 1] == picture[0, 4]).all()), len(np.unique(picture[0], axis=0))
+    ((1, 5, 3), True, 4)
+    """
+    classes = as_classes(classes, "classes", len(CLASSES), unlabelled=True)
+    return np.array([to_rgb(colour) for colour in (*CLASSES, UNSAID)], np.float32)[classes.astype(np.intp)]
+
+
 def blend(
     image: ArrayLike,
     label: ArrayLike | None = None,
     cells: ArrayLike | None = None,
     probability: ArrayLike | None = None,
     strength: float = 0.35,
+    classes: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
-    """Paint a label, instance ids or probabilities over a grey image.
+    """Paint a label, instance ids, probabilities or classes over an image.
 
     Parameters
     ----------
-    image : (H, W) float array
-        Grey values in 0..1.
+    image : (H, W) or (H, W, 3) float array
+        Grey or RGB values in 0..1.
     label : (H, W) int array, optional
         Cells are tinted, and outlined in the accent colour.
     cells : (H, W) int array, optional
@@ -68,6 +97,9 @@ def blend(
         Of a cell, in 0..1: the likelier, the stronger the tint.
     strength : float
         Share of the colour in a tinted pixel, 0..1. Outlines are one pixel wide and opaque.
+    classes : (H, W) int array, optional
+        All but class 0 and what is not labelled (-1) are tinted and outlined in the colour of their class
+        (`paint_classes`).
 
     Returns
     -------
@@ -77,7 +109,7 @@ def blend(
     Raises
     ------
     ValueError
-        None or more than one of the three is given, the shapes differ, or an argument breaks its rule.
+        None or more than one of the four is given, the shapes differ, or an argument breaks its rule.
 
     Examples
     --------
@@ -85,28 +117,33 @@ def blend(
     >>> (100 * tinted).round().astype(int).tolist()  # from grey to pale yellow
     [[[50, 50, 50], [73, 66, 43], [97, 81, 35]]]
     """
-    given = [
-        name for name, mask in (("label", label), ("cells", cells), ("probability", probability)) if mask is not None
-    ]
+    masks = {"label": label, "cells": cells, "probability": probability, "classes": classes}
+    given = [name for name, mask in masks.items() if mask is not None]
     if len(given) != 1:
-        raise ValueError(f"{' and '.join(given) or 'nothing'} to blend: give exactly one of label, cells, probability")
+        raise ValueError(f"{' and '.join(given) or 'nothing'} to blend: give exactly one of {', '.join(masks)}")
     if as_positive(strength, "strength") > 1:
         raise ValueError(f"strength {strength!r}: must be at most 1")
-    grey = as_picture(image)
+    grey = within_one(as_image(image), "image") if np.shape(image)[2:] == (3,) else as_picture(image)[..., None]
     mask: np.ndarray
     share: np.ndarray
     if probability is not None:
         mask = share = as_picture(probability, "probability")
     else:
-        mask = as_cells(cast(ArrayLike, cells)) if label is None else as_label(label)
+        mask = np.asarray(cast(ArrayLike, label if label is not None else cells if cells is not None else classes))
+        mask = as_label(mask) if label is not None else mask if classes is not None else as_cells(mask)
         share = mask > 0
-    same_shape(grey, mask, ("image", given[0]))
-    colours = _colours(mask) if cells is not None else np.broadcast_to(to_rgb(COLOURS["cell"]), (*mask.shape, 3))
+    same_shape(np.asarray(image), mask, ("image", given[0]))
+    if classes is not None:
+        colours = paint_classes(mask)
+    elif cells is not None:
+        colours = _colours(mask)
+    else:
+        colours = np.broadcast_to(to_rgb(COLOURS["cell"]), (*mask.shape, 3))
     share = strength * share[..., None]
-    picture = (1 - share) * grey[..., None] + share * colours
+    picture = (1 - share) * grey + share * colours
     if probability is None:
         edge = outlines(mask)
-        picture[edge] = to_rgb(COLOURS["accent"]) if cells is None else colours[edge]
+        picture[edge] = to_rgb(COLOURS["accent"]) if label is not None else colours[edge]
     return picture.astype(np.float32)
 
 

@@ -1,16 +1,16 @@
 """The figures of the book. Functions that fill one Axes return it; those that fill several return (fig, axes)."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from .._shared.checks import as_image, as_label, as_positive, as_size, same_shape, within_one
-from ._paint import as_picture, blend, mark_errors, paint_cells
-from ._style import COLOURS, PANEL, WIDTH
+from .._shared.checks import UNLABELLED, as_image, as_label, as_positive, as_size, same_shape, within_one
+from ._paint import as_picture, blend, mark_errors, paint_cells, paint_classes
+from ._style import CLASSES, COLOURS, PANEL, UNSAID, WIDTH
 
 
 def show_image(image: ArrayLike, ax: plt.Axes | None = None, title: str | None = None) -> plt.Axes:
@@ -75,6 +75,57 @@ def show_cells(cells: ArrayLike, ax: plt.Axes | None = None, title: str | None =
     return _show(paint_cells(cells), ax, title)
 
 
+def show_classes(
+    classes: ArrayLike,
+    ax: plt.Axes | None = None,
+    title: str | None = None,
+    names: Sequence[str] | None = None,
+    image: ArrayLike | None = None,
+) -> plt.Axes:
+    """Show (H, W) classes, each in its colour, and name those that are there below: see `paint_classes`.
+
+    Parameters
+    ----------
+    classes : (H, W) int array
+        0 to 7, or -1 where nothing is labelled.
+    ax, title
+        As in `show_image`.
+    names : sequence of str, optional
+        Of class 0, 1, 2, ...; their numbers unless given.
+    image : (H, W) or (H, W, 3) float array, optional
+        Shown below the classes, which then only tint it, class 0 not at all: see `blend`.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        As `paint_classes` and `blend`; or a class has no name.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = show_classes([[0, 2, -1]], names=["membrane", "cell", "mitochondrion"])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['membrane', 'mitochondrion', 'not labelled']
+    >>> plt.close(ax.figure)
+    """
+    picture = paint_classes(classes) if image is None else blend(image, classes=classes)
+    there = np.unique(classes).tolist()
+    names = [f"class {number}" for number in range(len(CLASSES))] if names is None else names
+    if there[-1] >= len(names):
+        raise ValueError(f"{len(names)} names for the class {there[-1]}: give one for each class from 0")
+    named = [(CLASSES[number], names[number]) for number in there if number >= (image is not None)]
+    if image is None and there[0] == UNLABELLED:
+        named.append((UNSAID, "not labelled"))
+    ax = _show(picture, ax, title)
+    marks = [Patch(facecolor=colour, edgecolor=COLOURS["copy"], label=name) for colour, name in named]
+    ax.legend(handles=marks, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, handlelength=1, frameon=False)
+    return ax
+
+
 def show_probability(probability: ArrayLike, ax: plt.Axes | None = None, title: str | None = None) -> plt.Axes:
     """Show an (H, W) float map of probabilities in 0..1 with its colour bar.
 
@@ -135,8 +186,9 @@ def overlay(
     ax: plt.Axes | None = None,
     title: str | None = None,
     strength: float = 0.35,
+    classes: ArrayLike | None = None,
 ) -> plt.Axes:
-    """Show a label, instance ids or probabilities over a grey image: see `blend`.
+    """Show a label, instance ids, probabilities or classes over an image: see `blend`.
 
     Examples
     --------
@@ -147,7 +199,7 @@ def overlay(
     (True, 'truth', 0)
     >>> plt.close(fig)
     """
-    return _show(blend(image, label, cells, probability, strength), ax, title)
+    return _show(blend(image, label, cells, probability, strength, classes), ax, title)
 
 
 def confusion_overlay(

@@ -26,6 +26,10 @@ COLOURS = {
     "paper": "#FFFFFF",
 }
 
+# Of class 0, 1, 2, ...: dark and light by turns, so that neighbours stay apart in grey too.
+CLASSES = tuple(COLOURS[name] for name in ("membrane", "cell", "merge", "split", "pool", "up", "conv", "accent"))
+UNSAID = "#B9BCC2"  # of what is not labelled: pale grey, without a class
+
 WIDTH = 6.5  # inches: the width of a figure, so that 10 points are still read when it is 360 px wide
 PANEL = 3.6  # inches: the widest picture in it
 

@@ -25,11 +25,13 @@ class TileBatches(keras.utils.PyDataset):
     Parameters
     ----------
     images : (N, H, W) float array, or a list of N (H, W) float arrays
-        Grey values in 0..1 (up to 1e-6 outside is taken for rounding). Slices in a list may differ in size.
+        Grey values in 0..1 (up to 1e-6 outside is taken for rounding). Slices in a list may differ in size. With C
+        channels, where the model takes as many: (N, H, W, C), or a list of (H, W, C).
     cells : (N, H, W) int array, or a list of N (H, W) int arrays
-        Instance ids or labels; 0 is background. The target is `cells > 0`.
+        Instance ids or labels; 0 is background, -1 not labelled. The target is `cells > 0`, unless `labels` are given.
     model : keras.Model
-        From `build_unet`, with one or two outputs: gives the padding, and the size of the tile where that is fixed.
+        From `build_unet`: gives the padding, the channels, the number of classes, and the size of the tile where that
+        is fixed.
     batch_size : int
         1 in the paper, which prefers large tiles to large batches.
     tile : int, optional
@@ -40,22 +42,26 @@ class TileBatches(keras.utils.PyDataset):
         Keywords of `augmentation.augment`, for example {"elastic": False}; {} takes its defaults, None only cuts.
     weigh : callable, optional
         From the (h, w) ids of the output tile to its (h, w) weights, for example `weight_maps.weight_map`. Computed
-        after the deformation. All ones unless given.
-
+        after the deformation. All ones unless given. With `labels`, it is called `weigh(ids, labels=...)`.
     workers : int
         Threads that draw batches ahead; 0 draws each when it is asked for. The batches are the same.
+    labels : (N, H, W) int array, or a list of N (H, W) int arrays, optional
+        The target: classes 0 to K - 1, for a model of K outputs, and -1 where nothing is labelled. There the weight is
+        0, as where `cells` are -1. `datasets.class_labels` makes them of the masks of a file. Who has no ids gives the
+        labels as `cells` too, and weights without a border term.
 
     Yields
     ------
-    images : (B, tile, tile, 1) float32
+    images : (B, tile, tile, C) float32
     labels : (B, out, out) int32
     weights : (B, out, out) float32
 
     Raises
     ------
     ValueError
-        An argument breaks its rule; the numbers or the sizes of images and maps differ; the model has more than two
-        outputs. While drawing: `weigh` gave weights of another shape, negative or not finite ones.
+        An argument breaks its rule; the numbers or the sizes of images and maps differ; a label is no class of the
+        model, or the model has more than two classes and there are no labels. While drawing: `weigh` gave weights of
+        another shape, negative or not finite ones.
 
     Warns
     -----
@@ -81,8 +87,9 @@ class TileBatches(keras.utils.PyDataset):
         tile: int | None = None,
         seed: int = 0,
         augment: Mapping[str, Any] | None = None,
-        weigh: Callable[[np.ndarray], ArrayLike] | None = None,
+        weigh: Callable[..., ArrayLike] | None = None,
         workers: int = 0,
+        labels: ArrayLike | Sequence[ArrayLike] | None = None,
     ) -> None:
         super().__init__(workers=as_size(workers, "workers", minimum=0))
         if len({*model.input_shape[1:3], tile} - {None}) != 1:
@@ -91,15 +98,16 @@ class TileBatches(keras.utils.PyDataset):
                 "square; give `tile` where the model leaves its sides open, and only there"
             )
         tile = as_size(next(side for side in (*model.input_shape[1:3], tile) if side is not None), "tile")
-        if model.output_shape[-1] > 2:
+        classes, channels = max(model.output_shape[-1], 2), model.input_shape[-1]
+        if classes > 2 and labels is None:
             raise ValueError(
-                f"model with {model.output_shape[-1]} outputs: TileBatches makes labels of 0 and 1, so "
-                "the other classes would never be learnt; take build_unet(classes=2), or give `train` batches "
-                "of your own"
+                f"model with {classes} outputs: without labels, TileBatches makes those of 0 and 1, so the other "
+                f"classes would never be learnt; give labels=, of the classes 0 to {classes - 1}, or take "
+                "build_unet(classes=2)"
             )
         out = geometry.output_size(tile, unet_depth(model), unet_padding(model))
         self.batch_size = as_size(batch_size, "batch_size")
-        self.tiles = Tiles(images, cells, tile, out, seed, augment, weigh)
+        self.tiles = Tiles(images, cells, tile, out, seed, augment, weigh, labels, classes, channels)
 
     @property
     def num_batches(self) -> None:
@@ -110,7 +118,7 @@ class TileBatches(keras.utils.PyDataset):
         first = as_size(number, "number of a batch", minimum=0) * self.batch_size
         drawn = [self.tiles.draw(first + step) for step in range(self.batch_size)]
         images, labels, weights = (np.stack(parts) for parts in zip(*drawn))
-        return images[..., None], labels, weights
+        return images if images.ndim == 4 else images[..., None], labels, weights
 
 
 def drawn(batches: Iterable, first: int) -> Generator:
