@@ -12,6 +12,8 @@ SLICES, SIDE = 3, 256
 MOST_WEIGHTS = 500_000
 DRIFT = 0.08  # by how much a part of a slice may differ on average from the same pixels of the whole
 SAME = 1e-2  # of two predictions: looser than the rule in float32, as a student's network may compute in half precision
+CLEAR = 0.4  # by which the mean over cells lies above that over membrane, where a network tells them apart
+FAR = 4  # pixels: a network of unpadded convolutions whose cut is rounded lies less beside its place
 ROOM = 0.02  # by how much another reading must score better to be named as the cause
 
 
@@ -28,8 +30,11 @@ def _slices(number):
 
 
 def probabilities(segment, seed=None):
-    """Check what `segment(images)` returns: (N, H, W) numbers from 0 to 1, for slices that need not be square."""
-    images, _ = hidden_slices(seed)
+    """Check what `segment(images)` returns: (N, H, W) numbers from 0 to 1, of cell, each at its place.
+
+    The slices need not be square.
+    """
+    images, labels = hidden_slices(seed)
     for part in (images[:1, :160, :216], images[:, :184, :152]):
         p = _predict(segment, part)
         law(
@@ -44,6 +49,7 @@ def probabilities(segment, seed=None):
         "the threshold is applied already; return the probability.",
     )
     whole, part = _predict(segment, images[:1]), _predict(segment, images[:1, :150, :201])
+    _stands_right(whole[0], labels[0])
     drift = np.abs(part - whole[:, :150, :201]).mean()
     law(
         drift < DRIFT,
@@ -56,10 +62,38 @@ def probabilities(segment, seed=None):
     print("segment: returns probabilities")
 
 
+def _stands_right(p, labels):
+    """The law that a network which tells cells from membrane says so of cells, and where they are."""
+    rises = _rises(p, labels)
+    law(
+        rises[0, 0] > -CLEAR,
+        f"segment: on cells it gives {-rises[0, 0]:.2f} less than on membrane, on average",
+        "this is the probability of membrane, where that of cell is asked for.",
+    )
+    y, x = (int((place + side // 2) % side - side // 2) for place, side in zip(_peak(rises), rises.shape))
+    law(
+        max(abs(y), abs(x)) < FAR or rises.max() < max(CLEAR, 2 * rises[0, 0]),
+        f"segment: the prediction fits the slice best where it is moved by {-y} rows and {-x} columns",
+        "the prediction lies beside the image; look at how it is cut and pasted.",
+    )
+
+
+def _rises(p, labels):
+    """By how much the mean of `p` over cells lies above that over membrane, if `p` lay [y, x] pixels beside them."""
+    cells = labels.mean()
+    found = np.fft.ifft2(np.fft.fft2(p - p.mean()) * np.fft.fft2(labels - cells).conj()).real
+    return found / (labels.size * cells * (1 - cells))
+
+
+def _peak(values):
+    return np.unravel_index(values.argmax(), values.shape)
+
+
 def alone(segment, seed=None):
     """Check that a slice is segmented alike, alone or with others, and that the slices keep their order."""
     images, _ = hidden_slices(seed)
     images = images[:, :160, :184]
+    images[-1] = 0.1 * images[-1]  # much darker than the others: what is computed over all of them shows
     text = fault(*({"value": _predict(segment, images)} for _ in range(2)), SAME)
     law(text is None, f"segment: the same slices give another result each time: {text}")
     together, apart = (

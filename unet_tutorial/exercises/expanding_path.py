@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from .. import geometry
+from ..rounding import rounding_bound
 from . import FINE, Mistake, _probes, again, capture, check
 from ._probes import build
 
@@ -145,7 +146,8 @@ def centre_crop(function, seed=None, cases=CROPS):
                 ],
             ),
         ),
-    )
+        tolerance=rounding_bound(terms=1),
+    )  # values are copied
 
 
 def expanding_block(function, seed=0, cases=BLOCKS):

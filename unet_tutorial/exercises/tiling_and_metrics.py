@@ -122,7 +122,8 @@ def contingency(function, seed=None, cases=IDS):
                 "the ids are small integers (uint8); a product or sum of them is too large for that type.", _wrapped
             ),
         ),
-    )
+        tolerance=rounding_bound(terms=1),
+    )  # pixels are counted
 
 
 def rand_error(function, seed=None, shapes=((4, 3), (3, 5), (6, 4)), special=False):
@@ -184,6 +185,7 @@ def pixel_error(function, seed=None, cases=CELLS):
                 "the factor 2 before TP is missing.": lambda tp, tn, s, t, n: 1 - tp / (s + t),
             }.items()
         ],
+        tolerance=FINE,
     )
 
 

@@ -28,6 +28,7 @@ def cross_entropy(function, seed=None, shapes=MAPS, large=False, mixed=False):
     """Check `cross_entropy(logits, labels, weights)`: one number, equation 1 with the minus sign."""
     rng = np.random.default_rng(seed)
     cases = [_with_labels(rng, logits) for shape in again(shapes) for logits in _logits(rng, shape, large, mixed)]
+    cases += [_with_labels(rng, logits[:1, :1]) for logits, *_ in cases[:2]]  # so few pixels that no digit is lost
     if large:  # a probability that no float holds, in a sum that even small floats do
         cases.append(_with_labels(rng, 800 * np.eye(2)[rng.integers(0, 2, (2, 2))]))
     cases += [(logits, logits.argmax(-1), weights) for logits, _, weights in cases if large]  # nothing but right pixels
@@ -82,6 +83,8 @@ def border_weights(function, seed=None, cases=BORDERS):
     rng = np.random.default_rng(seed)
     cases = again(cases)
     maps = [_cells(rng, *case[:3], touching=len(case[2]) > 1) for case in cases]
+    maps.append(_filled(maps[0]))  # no background at all
+    cases.append(cases[0])
     if all(len(case[2]) < 2 for case in cases):  # all of them 0
         pair = np.array([[1, 0, 2]])
         law(

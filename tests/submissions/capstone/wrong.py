@@ -6,7 +6,7 @@ def segment(images):
     return np.stack([predict_tiled(model, image)[..., 1] for image in images])
 
 
-# %% probability of membrane | q3 -12 | this is the probability of membrane
+# %% probability of membrane | q2 -2, q3 -12 | this is the probability of membrane
 def segment(images):
     return np.stack([predict_tiled(model, image)[..., 0] for image in images])
 
