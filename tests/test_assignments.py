@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools import assignments, grade
+from tools import assignments
 from tools.book import Book
-from tools.grading import sandbox, scoring
+from tools.grading import judging, prepared, sandbox, scoring
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 MASTERS = {path.stem: path for path in assignments.masters()}
@@ -108,10 +108,10 @@ def test_a_right_submission_gets_full_marks_however_it_is_written(solution, solv
 
 
 def test_the_capstone_is_graded_with_the_weights_that_lie_beside_it(tmp_path):
-    assignment = grade.prepare("capstone", tmp_path / "built")
+    assignment = prepared.prepare("capstone", tmp_path / "built")
     (tmp_path / "kim.ipynb").write_bytes(assignment.solution.read_bytes())
     (tmp_path / "kim.npz").write_bytes(assignment.weights.read_bytes())
-    result = grade.grade(tmp_path / "kim.ipynb", assignment, sandbox.available())
+    result = judging.grade(tmp_path / "kim.ipynb", assignment, sandbox.available())
     assert result.points == result.possible == 20, result
 
 

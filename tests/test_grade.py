@@ -16,10 +16,11 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import psutil
 import pytest
 
 from tools import assignments, grade
-from tools.grading import crew, sandbox, submission
+from tools.grading import course, crew, judging, prepared, report, sandbox, submission
 from tools.grading.inside import wire
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,21 +70,24 @@ for _ in range(6):
 time.sleep(30)
 """
 FILLS = """
-import os
-big, done = bytes(2 ** 20), 0
-def fill(file):
-    global done
-    try:
-        while done < 2000:
-            done += os.write(file, big) >> 20
-    except OSError: pass
-for _ in range(15):
-    try: fill(os.memfd_create('x'))
-    except OSError: pass
-for place in ('/dev/x', '/x', '/etc/x', '/inside/x', *(f'/dev/shm/{one}' for one in 'abcdef')):
-    try: fill(os.open(place, os.O_CREAT | os.O_WRONLY))
-    except OSError: pass
-if done > 300: raise RuntimeError(f'wrote {done} MiB')
+import ctypes, os
+big = bytes(2 ** 20)
+def fill(*files):
+    done = 0
+    for opened in files:
+        try:
+            file = opened()
+            while done < 2000:
+                done += os.write(file, big) >> 20
+        except OSError: pass
+    return done
+at = lambda path: lambda: os.open(path, os.O_CREAT | os.O_WRONLY)
+wrote = {'memory': fill(*[lambda: os.memfd_create('x')] * 15)}
+wrote['root'] = fill(*map(at, ('/dev/x', '/x', '/etc/x', '/inside/x')))
+wrote |= {place: fill(*(at(f'{place}/{one}') for one in 'abcdef')) for place in ('/dev/shm', '/tmp', os.getcwd())}
+if wrote['memory'] + wrote['root'] or not all(100 < done <= 256 for place, done in wrote.items() if '/' in place):
+    raise RuntimeError(f'MiB: {wrote}')
+if ctypes.CDLL(None).shmget(4711, 2 ** 20, 0o1600) >= 0: raise RuntimeError('shared memory of System V')
 """
 SEARCHES = """
 import os
@@ -275,6 +279,7 @@ NOTEBOOKS = {
         "",
     ),
     "reads-others": (["import pathlib\nprint(open('{victim}/good.ipynb').read())", GOOD], 2, 2, "FileNotFoundError"),
+    "kills-its-parent": (["import os, signal\nos.kill(os.getppid(), signal.SIGKILL)", GOOD], 2, 2, ""),
     "network": (
         ["import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)", GOOD],
         2,
@@ -418,7 +423,7 @@ def graded(own, walls, tmp_path_factory):
     (source / "notes.txt").write_text("no notebook")
     before = {path: path.read_bytes() for path in source.iterdir() if path.is_file() and not path.is_symlink()}
     limits = {"memory": 640 * 2**20, "cell_seconds": 4, "call_seconds": 3}
-    results = grade.grade_folder("tiny", source, target, 0, own, **limits)
+    results = course.grade_folder("tiny", source, target, 0, own, **limits)
     assert {path: path.read_bytes() for path in source.iterdir() if path.is_file() and not path.is_symlink()} == before
     listening.setblocking(False)
     with listening, pytest.raises(BlockingIOError):  # nobody came through
@@ -438,6 +443,62 @@ def test_a_notebook_gets_its_points_and_no_others(graded, name):
     else:
         assert result.graded and points == {"double": double, "square": square}, result
     assert word in " ".join(result.notes), result.notes
+
+
+# Without walls: what the page promises there too. None of these reaches for anything that is not the notebook's own.
+UNWALLED = (
+    "good cell-loops call-loops-deaf cell-ends-the-process call-ends-the-process call-crashes memory memory-of-several "
+    "processes error-without-a-name disarms-the-checks disarms-the-worker equals-everything answers-for-itself-alone "
+    "message-that-is-no-dict message-that-swells message-that-lies message-without-an-end surrogate-in-a-call "
+    "long-texts large-outputs"
+).split()
+
+
+@pytest.fixture(scope="module")
+def graded_without_walls(own, tmp_path_factory):
+    base = tmp_path_factory.mktemp("unwalled")
+    (base / "in").mkdir()
+    for name in UNWALLED:
+        (base / "in" / f"{name}.ipynb").write_bytes(content_of(NOTEBOOKS[name][0], {}))
+    limits = {"memory": 640 * 2**20, "cell_seconds": 4, "call_seconds": 3}
+    results = course.grade_folder("tiny", base / "in", base / "out", 0, own, walled=False, **limits)
+    return {result.student: result for result in results}, base / "out"
+
+
+@pytest.mark.parametrize("name", UNWALLED)
+def test_without_walls_it_gets_the_same_points(graded_without_walls, name):
+    test_a_notebook_gets_its_points_and_no_others(graded_without_walls, name)
+
+
+OPEN = """
+import os, pathlib, socket
+inbox = pathlib.Path('{inbox}')
+assert 'other' in (inbox / 'other.ipynb').read_text() and pathlib.Path('{root}/unet_tutorial/losses.py').read_text()
+(inbox / 'new').write_text('x')
+socket.create_connection(('127.0.0.1', {port}), 1)
+os.open('/dev/shm', os.O_RDONLY), os.memfd_create('x')
+"""
+
+
+def test_without_walls_a_notebook_can_what_the_page_says_that_it_can(own, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        (tmp_path / "other.ipynb").write_text("other")
+        cell = OPEN.format(inbox=tmp_path, root=ROOT, port=listening.getsockname()[1])
+        (tmp_path / "kim.ipynb").write_text(notebook([("code", cell), ("code", GOOD)]))
+        assignment = prepared.prepare("tiny", tmp_path / "built", own)
+        result = judging.grade(tmp_path / "kim.ipynb", assignment, walled=False)
+        listening.accept()[0].close()
+    assert result.points == 4 and not result.notes and (tmp_path / "new").is_file()
+
+
+def test_without_walls_a_notebook_that_kills_its_grader_loses_its_own_row_alone(own, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b", "c", "d"):
+        cells = ["import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"] * (name == "b")
+        (tmp_path / "in" / f"{name}.ipynb").write_text(notebook([("code", cell) for cell in [*cells, GOOD]]))
+    results = course.grade_folder("tiny", tmp_path / "in", tmp_path / "out", 0, own, jobs=2, walled=False)
+    assert [one.points if one.graded else None for one in results] == [4, None, 4, 4]
+    assert "was lost" in results[1].notes[0] and rows(tmp_path / "out")["b"]["total"] == "NOT GRADED"
 
 
 def rows(target):
@@ -485,9 +546,9 @@ def one_graded(own, tmp_path, cells, **limits):
     """Grade one notebook of the tiny assignment. Returns the result and its feedback."""
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "kim.ipynb").write_text(notebook([("code", cell) for cell in cells]))
-    assignment = grade.prepare("tiny", tmp_path / "built", own, **limits)
-    result = grade.grade(tmp_path / "kim.ipynb", assignment, sandbox.available())
-    return result, grade.report.feedback(result, "tiny", assignment.titles)
+    assignment = prepared.prepare("tiny", tmp_path / "built", own, **limits)
+    result = judging.grade(tmp_path / "kim.ipynb", assignment, sandbox.available())
+    return result, report.feedback(result, "tiny", assignment.titles)
 
 
 def test_a_missing_answer_is_told_with_the_cell_that_failed(own, walls, tmp_path):
@@ -510,7 +571,7 @@ def test_the_package_s_answers_are_not_there_by_any_name(walls, tmp_path):
     cells += [f"def {name}(*a):\n    {body}" for name, body in BORROWED.items()]
     path = tmp_path / "kim.ipynb"
     path.write_text(notebook([("code", cell) for cell in cells]))
-    result = grade.grade(path, grade.prepare("tiling_and_metrics", tmp_path / "built"))
+    result = judging.grade(path, prepared.prepare("tiling_and_metrics", tmp_path / "built"))
     assert result.graded and result.points == 0 and result.possible == 20
     notes = " ".join(result.notes)
     assert "calls unet_tutorial.exercises.tiling_and_metrics._mirror_pad" in notes
@@ -519,11 +580,11 @@ def test_the_package_s_answers_are_not_there_by_any_name(walls, tmp_path):
 
 def test_a_lost_question_loses_no_other(walls, tmp_path):
     """It has five tests, and each would end the process; the ones that follow are right."""
-    assignment = grade.prepare("weighted_loss", tmp_path / "built")
+    assignment = prepared.prepare("weighted_loss", tmp_path / "built")
     made = nbformat.read(assignment.solution, 4)
     made.cells.append(nbformat.v4.new_code_cell("import os\ndef nearest_distances(cells):\n    os.abort()"))
     nbformat.write(made, tmp_path / "kim.ipynb")
-    result = grade.grade(tmp_path / "kim.ipynb", assignment)
+    result = judging.grade(tmp_path / "kim.ipynb", assignment)
     assert {one.name: one.points for one in result.questions} == {"q1": 4, "q2": 5, "q3": 3, "q4": 0, "q5": 3}
 
 
@@ -531,7 +592,7 @@ def test_what_is_inside_holds_no_answer_no_test_and_no_class(tmp_path, monkeypat
     monkeypatch.setenv("UNET_TUTORIAL_CLASS", "4711")
     assert "4711" not in str(sandbox._environment("home", "inside"))
     for name in ("tiling_and_metrics", "capstone"):
-        assignment = grade.prepare(name, tmp_path / name)
+        assignment = prepared.prepare(name, tmp_path / name)
         files = {str(path.relative_to(assignment.inside)) for path in assignment.inside.rglob("*") if path.is_file()}
         assert not any("pretrained" in file or "test" in file or file.endswith(".npz") for file in files)
         assert ("unet_tutorial/tiling.py" in files) == (name == "capstone")
@@ -555,7 +616,7 @@ def test_what_is_inside_holds_no_answer_no_test_and_no_class(tmp_path, monkeypat
 )
 def test_a_lost_cell_is_the_student_s_unless_it_imports_or_was_given(source, kind, whose):
     given = {"SEED = 3", "check.double(double)"}
-    one = submission.Submission([(3, source)], {}, submission.Limits(), False, None, given)
+    one = submission.Submission([(3, source)], {}, prepared.Limits(), False, None, given)
     one.failed = {0: (kind, f"{kind}: it was lost")}
     one._look_for_lost_cells()
     assert bool(one.ungraded) == (whose == "nobody's")
@@ -586,6 +647,38 @@ def test_a_lost_worker_loses_its_own_job_and_no_other():
     assert dict(crew.work(list("abcdef"), lose, 2)) == {one: None if one == "b" else one.upper() for one in "abcdef"}
 
 
+def sleep(job):
+    """What a worker does that hears nobody: its caller has to end it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    job.write_text(f"{os.getpid()}\n")
+    time.sleep(10**6)
+
+
+def test_who_stops_waits_for_no_worker(tmp_path):
+    """Two workers would sleep for days and cannot be asked to stop."""
+    jobs = [tmp_path / "a", tmp_path / "b"]
+    working = crew.work(jobs, sleep, 2)
+
+    def stop(*_):
+        signal.setitimer(signal.ITIMER_REAL, 0 if all(map(written, jobs)) else 0.1)
+        if all(map(written, jobs)):
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(working)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert not any(psutil.pid_exists(int(job.read_text())) for job in jobs)
+
+
+def written(path):
+    return path.is_file() and path.read_text().endswith("\n")
+
+
 def grading(own, source, target, *more):
     words = [sys.executable, "-m", "tools.grade", "tiny", source, target, "--masters", own, "--jobs", "1", *more]
     return subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
@@ -609,7 +702,7 @@ def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(own, walls, tmp_pa
     (source / "c.ipynb").unlink()
     with grading(own, source, target) as second:  # the number of the class is remembered
         said = second.stderr.read()
-    assert second.returncode == 0 and "[2/2]" in said and "[1/2]" not in said, said
+    assert second.returncode == 0 and "[2/2] b: 4 of 4" in said and "[1/2]" not in said, said
     assert set(rows(target)) == {"a", "b"} and (target / "results.jsonl").read_text(encoding="utf-8").startswith(kept)
     with grading(own, source, target, "--class", "8") as third:
         assert "holds another grading" in third.stderr.read()
@@ -624,11 +717,12 @@ if not os.fork():
     os._exit(0)"""
 
 
-def test_without_walls_an_orphan_holds_nobody_up_and_is_ended(own, tmp_path):
+@pytest.mark.parametrize("walled", [True, False])
+def test_an_orphan_holds_nobody_up_and_is_ended(own, walls, tmp_path, walled):
     sandbox.adopt_orphans()
     before = sandbox._children()
     (tmp_path / "kim.ipynb").write_text(notebook([("code", GOOD), ("code", ORPHAN)]))
-    result = grade.grade(tmp_path / "kim.ipynb", grade.prepare("tiny", tmp_path / "built", own), walled=False)
+    result = judging.grade(tmp_path / "kim.ipynb", prepared.prepare("tiny", tmp_path / "built", own), walled=walled)
     assert result.points == 4 and sandbox._children() == before
 
 
@@ -663,6 +757,12 @@ def test_a_wrong_command_is_refused_and_writes_nothing(own, tmp_path, monkeypatc
     assert grade.main([*arguments, "--masters", str(own)]) == 2
     assert words in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_name_with_blanks_reaches_the_command_whole():
+    words = ["make", "--dry-run", "grade", "A=tiny", "IN=my inbox", "OUT=my grades"]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert 'tools.grade tiny "my inbox" "my grades"' in said
 
 
 @pytest.mark.parametrize("number", ["seven", "-1", "1.5", "99999999999"])
@@ -705,15 +805,52 @@ def test_a_test_that_fails_by_itself_is_nobody_s_loss(own, walls, tmp_path):
     assert wrong.graded and wrong.points == 2
 
 
+def test_a_process_that_does_not_start_is_nobody_s_loss(own, tmp_path):
+    (tmp_path / "kim.ipynb").write_text(notebook([("code", GOOD)]))
+    assignment = prepared.prepare("tiny", tmp_path / "built", own)
+    (assignment.inside / "grader" / "worker.py").write_text("raise SystemExit")
+    result = judging.grade(tmp_path / "kim.ipynb", assignment, walled=False)
+    assert not result.graded and "did not start" in result.notes[0]
+
+
+def test_what_is_not_graded_ends_in_an_error_and_is_tried_again(own, tmp_path, capsys):
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    (source / "a.ipynb").write_text(notebook([("code", GOOD)]))
+    (source / "b.ipynb").write_text(notebook([("code", "from unet_tutorial.exercises import other as check")]))
+    words = ["tiny", str(source), str(target), "--masters", str(own)]
+    assert grade.main(words) == 1
+    assert "NOT graded: b" in capsys.readouterr().out
+    assert grade.main(words) == 1
+    said = capsys.readouterr().err
+    assert "[2/2] b: NOT GRADED" in said and "] a:" not in said
+
+
+def test_imports_are_made_before_the_clock_starts():
+    def made(source, **limits):
+        return submission.Submission([(1, source)], {}, prepared.Limits(**limits), False, None).modules()
+
+    assert "keras" in made("from keras import layers") and "keras" in made("import tensorflow as tf")
+    assert "keras" not in made("import numpy as np") and "keras" in made("import numpy as np", package=True)
+
+
 def test_an_assignment_may_have_limits_of_its_own(tmp_path):
     master = tmp_path / "tiny.ipynb"
-    assert submission.limits_of(master, memory=None) == submission.Limits()
+    assert prepared.limits_of(master, memory=None) == prepared.Limits()
     (tmp_path / "limits.json").write_text('{"call_seconds": 7, "cell_seconds": 5}')
-    assert submission.limits_of(master, memory=None) == submission.Limits(call_seconds=7, cell_seconds=5)
-    assert submission.limits_of(master, call_seconds=9.0).call_seconds == 9
+    assert prepared.limits_of(master, memory=None) == prepared.Limits(call_seconds=7, cell_seconds=5)
+    assert prepared.limits_of(master, call_seconds=9.0).call_seconds == 9
     (tmp_path / "limits.json").write_text('{"minutes": 7}')
     with pytest.raises(ValueError, match="minutes.*cell_seconds"):
-        submission.limits_of(master)
+        prepared.limits_of(master)
+
+
+def test_the_weights_of_a_solution_lie_beside_its_master(own, tmp_path):
+    shutil.copytree(own, tmp_path / "masters")
+    weights = tmp_path / "masters" / "tiny" / "tiny.npz"
+    np.savez(weights, np.zeros(1))
+    assert prepared.prepare("tiny", tmp_path / "one", tmp_path / "masters").weights == weights
+    assert prepared.prepare("tiny", tmp_path / "other", own).weights is None
 
 
 def test_an_assignment_of_a_class_s_own_is_built_beside_it(own, tmp_path):
@@ -743,7 +880,7 @@ def test_otter_itself_gives_the_same_points(own, tmp_path):
     )
     tests = json.loads((tmp_path / "results.json").read_text())["tests"]
     points = {one["name"].split()[0]: one.get("score", 0) for one in tests if "Public" not in one["name"]}
-    ours = grade.grade(path, grade.prepare("tiny", tmp_path / "prepared", own), sandbox.available())
+    ours = judging.grade(path, prepared.prepare("tiny", tmp_path / "prepared", own), sandbox.available())
     assert points == {question.name: question.points for question in ours.questions}
 
 
@@ -822,8 +959,8 @@ def test_a_message_of_a_hostile_process_is_malformed_and_nothing_else(header):
         wire.unpack(read)
 
 
-def test_the_page_for_instructors_says_when_a_cell_is_stopped():
-    assert submission.Limits().cell_seconds == 60 and submission.Limits().call_seconds == 20
-    assert "a cell after 60 CPU seconds, a call of a\nfunction after 20" in (ROOT / "book/instructors.md").read_text(
-        encoding="utf-8"
-    )
+def test_the_page_for_instructors_states_the_limits():
+    page, limits = (ROOT / "book/instructors.md").read_text(encoding="utf-8"), prepared.Limits()
+    assert (limits.cell_seconds, limits.call_seconds, limits.memory >> 30, sandbox.SPACE >> 20) == (60, 20, 4, 256)
+    assert "a cell after 60 CPU seconds, a call of a\nfunction after 20" in page
+    assert "more than 4 GiB, or starts more than 32 processes" in " ".join(page.split()) and "256 MiB in each" in page

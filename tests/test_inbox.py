@@ -6,8 +6,7 @@ import zipfile
 
 import pytest
 
-from tools import grade
-from tools.grading import inbox, report, scoring
+from tools.grading import inbox, prepared, report, results, scoring
 
 GRADESCOPE = """---
 submission_3000:
@@ -135,16 +134,16 @@ def tables(tmp_path):
 
     def write(system):
         questions = [scoring.Question("q1", 1.5, 2.0), scoring.Question("q2", 3, 3)]
-        results = [
-            grade.Result("Díaz, Ana", "12", system, "a.ipynb", True, questions, ["=1+1"]),
-            grade.Result("=cmd", "13", system, "b.ipynb", False, questions),
-            grade.Result("Kim", "14", system, "c.ipynb", graded=False, notes=["NOT GRADED: it was lost"]),
+        given = [
+            results.Result("Díaz, Ana", "12", system, "a.ipynb", True, questions, ["=1+1"]),
+            results.Result("=cmd", "13", system, "b.ipynb", False, questions),
+            results.Result("Kim", "14", system, "c.ipynb", graded=False, notes=["NOT GRADED: it was lost"]),
         ]
         parts = dict.fromkeys(("tests", "inside", "solution", "given", "limits", "others"))
         titles, points = {"q1": "Question 1: pad", "q2": "Question 2: tile"}, {"q1": 2.0, "q2": 3}
         written = [("Question 6: in your own words", 4.0)]
         report.write_tables(
-            results, grade.Assignment(name="tiling", titles=titles, points=points, written=written, **parts), tmp_path
+            given, prepared.Assignment(name="tiling", titles=titles, points=points, written=written, **parts), tmp_path
         )
         return tmp_path
 
@@ -174,6 +173,7 @@ def test_grades_csv_is_for_people(tables):
 
 
 def test_canvas_csv_has_the_columns_of_its_import(tables):
+    """Canvas looks for `Student` in the first column, `ID` in the second, `Section` in the last before the grades."""
     rows = read_rows(tables("Canvas") / "canvas.csv")
     assert rows[:2] == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "tiling"],

@@ -70,6 +70,8 @@ def work(jobs, function, number):
         for process, _ in busy.values():
             process.join(max(0, latest - time.monotonic()))
             process.kill()
+        for process, _ in busy.values():
+            process.join(1)
 
 
 def _serve(far, function):

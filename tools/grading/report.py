@@ -80,7 +80,7 @@ def _grades(results, assignment):
 
 
 def _canvas(results, assignment):
-    """Columns of the file that Canvas's gradebook exports and takes back, as public examples of it have them."""
+    """Columns that Canvas asks for: lib/gradebook_importer.rb in its source."""
     yield ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment.name]
     yield ["    Points Possible", "", "", "", "", f"{sum(assignment.points.values()):g}"]
     for one in results:
