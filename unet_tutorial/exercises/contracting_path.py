@@ -27,8 +27,9 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
     small = [tuple(rng.integers(100, 256, one.shape).astype("uint8") for one in case) for case in cases[:2]]
     large = [tuple(rng.integers(-(2**15), 2**15, one.shape).astype("int32") for one in case) for case in cases[:1]]
     if whole:
-        cases = [(np.rint(9 * image).astype(int), kernel) for image, kernel in cases] + [
-            (image, np.rint(9 * kernel).astype(int)) for image, kernel in cases
+        kinds = ("int64", "uint8", "int16") * len(cases)
+        cases = [(_rounded(image, kind), kernel) for (image, kernel), kind in zip(cases, kinds)] + [
+            (image, _rounded(kernel, kind)) for (image, kernel), kind in zip(cases, kinds)
         ]
     mistakes = (
         Mistake(
@@ -69,6 +70,10 @@ def convolve(function, seed=None, images=IMAGES, kernels=KERNELS, whole=False):
     check(function, _convolve, cases, mistakes, tolerance=FINE)
     if whole:  # by themselves, so that a mistake in one type is named
         check(function, _convolve, small + large, mistakes, tolerance=FINE)
+
+
+def _rounded(values, kind):
+    return np.rint(9 * (np.abs(values) if kind.startswith("u") else values)).astype(kind)
 
 
 def max_pool(function, seed=None, shapes=MAPS):

@@ -51,7 +51,7 @@ def segment(images):
     return np.stack([predict_tiled(model, image)[..., 1] for image in images])
 
 
-# %% slices in reverse order | q2 -2, q3 -12 | the order of the slices is turned around
+# %% slices in reverse order | q2 -2, q3 -12 | the slices come back in another order
 def segment(images):
     return np.stack([predict_tiled(model, image)[..., 1] for image in images])[::-1]
 
@@ -159,3 +159,45 @@ THRESHOLD, level = 0.5, THRESHOLD
 
 def segment(images):
     return np.stack([predict_tiled(model, image)[..., 1] > level for image in images]).astype(np.uint8)
+
+
+# %% cropped to a multiple of 16 | q2 -4 | expected
+def segment(images):
+    H, W = images.shape[1] // 16 * 16, images.shape[2] // 16 * 16
+    return np.stack([probability(image[:H, :W])[..., 1] for image in images])
+
+
+# %% hard coded 256 | q2 -4 | raised ValueError
+def segment(images):
+    out = np.zeros((len(images), 256, 256))
+    for k, image in enumerate(images):
+        out[k] = probability(image)[..., 1]
+    return out
+
+
+# %% input changed | q2 -4, q3 -12 | changes its input
+def segment(images):
+    images -= 0.0
+    images *= 0.999
+    return np.stack([probability(image)[..., 1] for image in images])
+
+
+# %% threshold on a string | q3 -12 | expected
+THRESHOLD = "0.5"
+
+
+# %% standardised by the stack | q2 -2 | something is computed over all slices at
+def segment(images):
+    a = (images - images.min()) / (images.max() - images.min())
+    return np.stack([probability(image)[..., 1] for image in a])
+
+
+# %% upside down | q2 -2, q3 -12 | expected
+def segment(images):
+    return np.stack([probability(image[::-1])[..., 1] for image in images])
+
+
+# %% mean of the slices | q2 -2 | something is computed over all slices at
+def segment(images):
+    p = np.stack([probability(image)[..., 1] for image in images])
+    return 0.8 * p + 0.2 * p.mean(axis=0)

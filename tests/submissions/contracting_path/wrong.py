@@ -283,3 +283,272 @@ def path_sizes(size, depth):
             raise ValueError("odd")
         sizes.append(sizes[-1] // 2)
     return sizes + [sizes[-1] - 2, sizes[-1] - 4] if depth else sizes
+
+
+# %% kernel turned one axis | q1 -5 | expected
+def convolve(image, kernel):
+    kernel = kernel[:, ::-1]
+    h, w = kernel.shape
+    H, W = image.shape
+    out = np.zeros((H - h + 1, W - w + 1))
+    for y in range(H - h + 1):
+        for x in range(W - w + 1):
+            out[y, x] = (image[y:y + h, x:x + w] * 1.0 * kernel).sum()
+    return out
+
+
+# %% widened to uint16 | q1 -1 | expected
+def convolve(image, kernel):
+    if image.dtype.kind in "iu":
+        image = image.astype(np.uint16)
+    if kernel.dtype.kind in "iu":
+        kernel = kernel.astype(np.uint16)
+    windows = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.einsum("yxij,ij->yx", windows, kernel)
+
+
+# %% result rounded for integer image | q1 -1 | expected
+def convolve(image, kernel):
+    h, w = kernel.shape
+    H, W = image.shape
+    out = np.zeros((H - h + 1, W - w + 1), dtype=float)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            out[y, x] = (image[y:y + h, x:x + w].astype(float) * kernel).sum()
+    if image.dtype.kind in "iu":
+        out = np.round(out).astype(int)
+    return out
+
+
+# %% square kernel assumed | q1 -5 | expected
+def convolve(image, kernel):
+    k = len(kernel)
+    H, W = image.shape
+    out = np.zeros((H - k + 1, W - kernel.shape[1] + 1))
+    for i in range(k):
+        for j in range(k):
+            if j < kernel.shape[1]:
+                out += kernel[i, j] * image[i:i + out.shape[0], j:j + out.shape[1]].astype(float)
+    return out
+
+
+# %% clipped to 255 | q1 -1 | expected
+def convolve(image, kernel):
+    from scipy import signal
+    out = signal.correlate2d(image.astype(float), kernel.astype(float), mode="valid")
+    if image.dtype == np.uint8:
+        out = np.clip(out, 0, 255)
+    return out
+
+
+# %% message names the other side | q2 -1 | does not name what is wrong
+def max_pool(features):
+    H, W, C = features.shape
+    if H % 2 != 0 or W % 2 != 0:
+        raise ValueError("the height must be even, but it is " + str(H))
+    return features.reshape(H // 2, 2, W // 2, 2, C).max(axis=(1, 3))
+
+
+# %% windows of halves | q2 -3 | expected
+def max_pool(features):
+    H, W, C = features.shape
+    if H % 2:
+        raise ValueError(f"height {H}")
+    if W % 2:
+        raise ValueError(f"width {W}")
+    return features.reshape(2, H // 2, 2, W // 2, C).max(axis=0).max(axis=1)
+
+
+# %% product checked | q2 -1 | expected a ValueError
+def max_pool(features):
+    H, W, C = features.shape
+    if (H * W) % 2:
+        raise ValueError(f"{H} and {W} are odd")
+    H2, W2 = H // 2, W // 2
+    out = np.empty((H2, W2, C), dtype=features.dtype)
+    for y in range(H2):
+        for x in range(W2):
+            out[y, x] = features[2 * y:2 * y + 2, 2 * x:2 * x + 2].max(axis=(0, 1))
+    return out
+
+
+# %% pools after the bottom | q3 -3 | raised ValueError
+def path_sizes(size, depth):
+    sizes = [size]
+    for level in range(depth + 1):
+        sizes += [size - 2, size - 4]
+        size = size - 4
+        if size % 2:
+            raise ValueError(f"odd size {size}")
+        size = size // 2
+        if level < depth:
+            sizes.append(size)
+    return sizes
+
+
+# %% input checked only | q3 -1 | expected a ValueError
+def path_sizes(size, depth):
+    if size % 2 and depth:
+        raise ValueError(f"{size} is odd")
+    sizes = [size]
+    for _ in range(depth):
+        sizes.append(sizes[-1] - 2)
+        sizes.append(sizes[-1] - 2)
+        sizes.append(sizes[-1] // 2)
+    sizes.append(sizes[-1] - 2)
+    sizes.append(sizes[-1] - 2)
+    return sizes
+
+
+# %% only one without pooling | q3 -2 | expected
+def path_sizes(size, depth):
+    sizes = [size]
+    if depth == 0:
+        return sizes
+    for _ in range(depth):
+        sizes += [size - 2, size - 4]
+        if (size - 4) % 2:
+            raise ValueError("odd")
+        size = (size - 4) // 2
+        sizes.append(size)
+    return sizes + [size - 2, size - 4]
+
+
+# %% numpy array | q3 -3 | they are
+def path_sizes(size, depth):
+    sizes = np.zeros(3 * depth + 3)
+    sizes[0] = size
+    for k in range(1, len(sizes)):
+        if k % 3 == 0:
+            if sizes[k - 1] % 2:
+                raise ValueError("odd side")
+            sizes[k] = sizes[k - 1] // 2
+        else:
+            sizes[k] = sizes[k - 1] - 2
+    return list(sizes)
+
+
+# %% four left everywhere | q4 -3 | the smallest output is not 4 px at every depth
+def legal_inputs(first, last, depth):
+    smallest = 12 * 2 ** depth - 8 + 4
+    step = 2 ** depth
+    return [s for s in range(first, last + 1) if s >= smallest and (s - smallest) % step == 0]
+
+
+# %% begins at first | q4 -3 | expected
+def legal_inputs(first, last, depth):
+    step = 2 ** depth
+    lost = 12 * step - 8
+    start = max(first, lost + 1)
+    while (start + 8 - 12 * step) % step:
+        start += 1
+    return [int(s) for s in np.arange(start, last, step)]
+
+
+# %% nothing left is legal | q4 -3 | expected
+def legal_inputs(first, last, depth):
+    legal = []
+    for size in range(first, last + 1):
+        s, ok = size, True
+        for _ in range(depth):
+            s -= 4
+            if s % 2 or s < 0:
+                ok = False
+                break
+            s //= 2
+        s -= 4
+        for _ in range(depth):
+            s = 2 * s - 4
+        if ok and s >= 0:
+            legal.append(size)
+    return legal
+
+
+# %% pool before second convolution | q5 -4 | expected
+def contracting_block(x, filters):
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    skip = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return skip, keras.layers.MaxPooling2D(2)(x)
+
+
+# %% pool with stride one | q5 -4 | expected
+def contracting_block(x, filters):
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x, keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
+
+
+# %% one layer used twice | q5 -4 | number of weights
+def contracting_block(x, filters):
+    first = keras.layers.Conv2D(filters, 3)
+    x = keras.layers.ReLU()(first(x))
+    if x.shape[-1] == filters:
+        second = keras.layers.Conv2D(filters, 3, activation="relu", use_bias=False)
+    x = second(x)
+    return x, keras.layers.MaxPool2D()(x)
+
+
+# %% leaky activation | q5 -4 | expected
+def contracting_block(x, filters):
+    x = keras.layers.Conv2D(filters, 3)(x)
+    x = keras.layers.LeakyReLU(0.01)(x)
+    x = keras.layers.Conv2D(filters, 3)(x)
+    x = keras.layers.LeakyReLU(0.01)(x)
+    return x, keras.layers.MaxPool2D()(x)
+
+
+# %% absolute kernel | q1 -5 | expected
+def convolve(image, kernel):
+    h, w = kernel.shape
+    win = np.lib.stride_tricks.sliding_window_view(np.asarray(image, float), (h, w))
+    return np.tensordot(win, np.abs(kernel), axes=([2, 3], [0, 1]))
+
+
+# %% fft same cut at the start | q1 -5 | expected
+def convolve(image, kernel):
+    from scipy.signal import fftconvolve
+    full = fftconvolve(np.asarray(image, float), np.asarray(kernel, float)[::-1, ::-1], mode="same")
+    H, W = image.shape
+    return full[:H - kernel.shape[0] + 1, :W - kernel.shape[1] + 1]
+
+
+# %% strided slices three of four | q2 -3 | expected
+def max_pool(features):
+    H, W, C = features.shape
+    if H % 2 or W % 2:
+        raise ValueError(f"odd side: {H if H % 2 else W}")
+    a, b, c = features[::2, ::2], features[1::2, ::2], features[1::2, 1::2]
+    return np.maximum(a, np.maximum(b, c))
+
+
+# %% keras padding same | q2 -1 | expected a ValueError
+def max_pool(features):
+    x = np.asarray(features, "float32")[None]
+    if x.shape[1] % 2 and x.shape[2] % 2:
+        raise ValueError(str(x.shape))
+    return np.array(keras.layers.MaxPooling2D(2, padding="same")(x))[0]
+
+
+# %% checks before the convolutions | q3 -3 | raised ValueError
+def path_sizes(size, depth):
+    sizes = [size]
+    for _ in range(depth):
+        if sizes[-1] % 2:
+            raise ValueError("odd side before the level: " + str(sizes[-1]))
+        sizes += [sizes[-1] - 2, sizes[-1] - 4, (sizes[-1] - 4) // 2]
+    if sizes[-1] % 2:
+        raise ValueError("odd")
+    return sizes + [sizes[-1] - 2, sizes[-1] - 4]
+
+
+# %% step fixed to sixteen | q4 -3 | expected
+def legal_inputs(first, last, depth):
+    return [s for s in range(first, last + 1) if s > 12 * 2 ** depth - 8 and s % 16 == 12]
+
+
+# %% dropout in between | q5 -4 | there is a drop-out
+def contracting_block(x, filters):
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    x = keras.layers.Dropout(0.5)(x)
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x, keras.layers.MaxPool2D(2)(x)

@@ -396,3 +396,214 @@ def displacement_field(vectors, height, width):
     down = interpolate.CubicSpline(rows, vectors, axis=0, bc_type="natural")(np.arange(height))
     field = interpolate.CubicSpline(columns, down, axis=1, bc_type="natural")(np.arange(width))
     return field.astype(np.float16)
+
+
+# %% parabola through wrong middle | q1 -5 | expected
+def displacement_field(vectors, height, width):
+    r = np.array([0, height // 2 + 1, height - 1])
+    c = np.array([0, width // 2 + 1, width - 1])
+    return np.stack([interpolate.RectBivariateSpline(r, c, vectors[..., k], kx=2, ky=2)(np.arange(height), np.arange(width)) for k in (0, 1)], -1)
+
+
+# %% mean kept zero | q1 -5 | expected
+def displacement_field(vectors, height, width):
+    r, c = np.linspace(0, height - 1, 3), np.linspace(0, width - 1, 3)
+    f = np.stack([interpolate.RectBivariateSpline(r, c, vectors[..., k], kx=2, ky=2)(np.arange(height), np.arange(width)) for k in (0, 1)], -1)
+    return f - f.mean(axis=(0, 1))
+
+
+# %% float32 image of integers | q2 -6 | expected
+def warp(image, field):
+    H, W = image.shape
+    y, x = np.mgrid[:H, :W]
+    return ndimage.map_coordinates((image * 255).astype(np.int32), [y + field[..., 0], x + field[..., 1]], order=1, mode="mirror", output=float) / 255
+
+
+# %% row interpolation only | q2 -6 | expected
+def warp(image, field):
+    H, W = image.shape
+    y, x = np.mgrid[:H, :W]
+    return ndimage.map_coordinates(image, [y + field[..., 0], np.rint(x + field[..., 1])], order=1, mode="mirror")
+
+
+# %% uint8 rows | q3 -1 | expected
+def warp_label(label, field):
+    H, W = label.shape
+    y, x = np.indices(label.shape, dtype=label.dtype)
+    r, c = y + np.rint(field[..., 0]).astype(int), x + np.rint(field[..., 1]).astype(int)
+    p, q = np.abs(r) % (2 * H - 2), np.abs(c) % (2 * W - 2)
+    return label[np.minimum(p, 2 * H - 2 - p), np.minimum(q, 2 * W - 2 - q)]
+
+
+# %% returns a list | q3 -1 | expected
+def warp_label(label, field):
+    H, W = label.shape
+    y, x = np.mgrid[:H, :W]
+    return ndimage.map_coordinates(label, [y + field[..., 0], x + field[..., 1]], order=0, mode="mirror").tolist()
+
+
+# %% own generator | q4 -3 | the vectors do not come from
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    rng = np.random.default_rng(0)
+    field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return warp(image, field), warp_label(label, field)
+
+
+# %% image normalised on the way | q4 -3 | expected
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return np.clip(warp(image, field), 0, 1), warp_label(label, field)
+
+
+# %% linear between nodes | q1 -5 | the vectors are interpolated
+def displacement_field(vectors, height, width):
+    rows = np.linspace(0, 2, height)
+    cols = np.linspace(0, 2, width)
+    f = interpolate.RegularGridInterpolator((np.arange(3), np.arange(3)), vectors)
+    return f(np.stack(np.meshgrid(rows, cols, indexing="ij"), -1))
+
+
+# %% components swapped | q1 -5 | the two components of the vectors are swapped
+def displacement_field(vectors, height, width):
+    r = np.linspace(0, height - 1, 3)
+    c = np.linspace(0, width - 1, 3)
+    parts = [interpolate.RectBivariateSpline(r, c, vectors[..., k], kx=2, ky=2)(np.arange(height), np.arange(width)) for k in (1, 0)]
+    return np.stack(parts, axis=-1)
+
+
+# %% nodes up to height | q1 -5 | expected
+def displacement_field(vectors, height, width):
+    r = np.linspace(0, height, 3)
+    c = np.linspace(0, width, 3)
+    parts = [interpolate.RectBivariateSpline(r, c, vectors[..., k], kx=2, ky=2)(np.arange(height), np.arange(width)) for k in (0, 1)]
+    return np.stack(parts, axis=-1)
+
+
+# %% zoom with default grid | q1 -5 | the nodes lie at the centres of nine equal
+def displacement_field(vectors, height, width):
+    return ndimage.zoom(vectors, (height / 3, width / 3, 1), order=3, grid_mode=True, mode="nearest")
+
+
+# %% clipped to the largest vector | q1 -5 | the sum of their fields
+def displacement_field(vectors, height, width):
+    r = np.linspace(0, height - 1, 3)
+    c = np.linspace(0, width - 1, 3)
+    parts = [interpolate.RectBivariateSpline(r, c, vectors[..., k], kx=2, ky=2)(np.arange(height), np.arange(width)) for k in (0, 1)]
+    return np.clip(np.stack(parts, axis=-1), vectors.min(), vectors.max())
+
+
+# %% field subtracted | q2 -6 | the sign of the displacement is turned
+def warp(image, field):
+    H, W = image.shape
+    y, x = np.mgrid[:H, :W]
+    return ndimage.map_coordinates(image, [y - field[..., 0], x - field[..., 1]], order=1, mode="mirror")
+
+
+# %% reflect edge repeated | q2 -3 | the mirror repeats the edge
+def warp(image, field):
+    H, W = image.shape
+    y, x = np.mgrid[:H, :W]
+    return ndimage.map_coordinates(image, [y + field[..., 0], x + field[..., 1]], order=1, mode="reflect")
+
+
+# %% mirrored once | q2 -2 | places are mirrored once and then cut
+def warp(image, field):
+    H, W = image.shape
+    y, x = np.mgrid[:H, :W]
+    r, c = np.abs(y + field[..., 0]), np.abs(x + field[..., 1])
+    r = np.where(r > H - 1, 2 * (H - 1) - r, r)
+    c = np.where(c > W - 1, 2 * (W - 1) - c, c)
+    r, c = np.clip(r, 0, H - 1), np.clip(c, 0, W - 1)
+    y0, x0 = np.floor(r).astype(int), np.floor(c).astype(int)
+    y1, x1 = np.minimum(y0 + 1, H - 1), np.minimum(x0 + 1, W - 1)
+    a, b = r - y0, c - x0
+    return (1 - a) * ((1 - b) * image[y0, x0] + b * image[y0, x1]) + a * ((1 - b) * image[y1, x0] + b * image[y1, x1])
+
+
+# %% truncation for floor | q2 -3 | expected
+def warp(image, field):
+    H, W = image.shape
+    out = np.zeros((H, W))
+    def m(k, n):
+        k = abs(k) % (2 * n - 2)
+        return k if k < n else 2 * n - 2 - k
+    for y in range(H):
+        for x in range(W):
+            r, c = y + field[y, x, 0], x + field[y, x, 1]
+            i, j = int(r), int(c)
+            a, b = r - i, c - j
+            out[y, x] = ((1 - a) * (1 - b) * image[m(i, H), m(j, W)] + (1 - a) * b * image[m(i, H), m(j + 1, W)]
+                         + a * (1 - b) * image[m(i + 1, H), m(j, W)] + a * b * image[m(i + 1, H), m(j + 1, W)])
+    return out
+
+
+# %% field added in place | q2 -6 | changes its input
+def warp(image, field):
+    H, W = image.shape
+    y, x = np.mgrid[:H, :W]
+    field[..., 0] += y
+    field[..., 1] += x
+    return ndimage.map_coordinates(image, np.moveaxis(field, -1, 0), order=1, mode="mirror")
+
+
+# %% label floored | q3 -3 | places are rounded down to whole pixels
+def warp_label(label, field):
+    H, W = label.shape
+    y, x = np.mgrid[:H, :W]
+    r = np.floor(y + field[..., 0]).astype(int)
+    c = np.floor(x + field[..., 1]).astype(int)
+    def m(k, n):
+        k = np.abs(k) % (2 * n - 2)
+        return np.where(k < n, k, 2 * n - 2 - k)
+    return label[m(r, H), m(c, W)]
+
+
+# %% through float32 | q3 -1 | large ids are
+def warp_label(label, field):
+    H, W = label.shape
+    y, x = np.mgrid[:H, :W]
+    out = ndimage.map_coordinates(label.astype(np.float32), [y + field[..., 0], x + field[..., 1]], order=0, mode="mirror")
+    return out.astype(label.dtype)
+
+
+# %% always int32 | q3 -1 | expected
+def warp_label(label, field):
+    H, W = label.shape
+    y, x = np.mgrid[:H, :W]
+    return ndimage.map_coordinates(label.astype(np.int32), [y + field[..., 0], x + field[..., 1]], order=0, mode="mirror")
+
+
+# %% linear then rounded | q3 -4 | the label is
+def warp_label(label, field):
+    H, W = label.shape
+    y, x = np.mgrid[:H, :W]
+    out = ndimage.map_coordinates(label.astype(float), [y + field[..., 0], x + field[..., 1]], order=1, mode="mirror")
+    return np.rint(out).astype(label.dtype)
+
+
+# %% variance for sigma | q4 -2 | sigma is used as the
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    vectors = rng.standard_normal((3, 3, 2)) * np.sqrt(sigma)
+    field = displacement_field(vectors, *image.shape)
+    return warp(image, field), warp_label(label, field)
+
+
+# %% one component for both | q4 -2 | rows and columns get the same
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    v = rng.normal(0, sigma, (3, 3, 1))
+    vectors = np.repeat(v, 2, axis=2)
+    field = displacement_field(vectors, image.shape[0], image.shape[1])
+    return warp(image, field), warp_label(label, field)
+
+
+# %% spline through float16 | q1 -5 | expected
+def displacement_field(vectors, height, width):
+    r, c = np.linspace(0, height - 1, 3), np.linspace(0, width - 1, 3)
+    parts = [interpolate.RectBivariateSpline(r, c, vectors[..., k], kx=2, ky=2)(np.arange(height), np.arange(width)) for k in (0, 1)]
+    return np.stack(parts, axis=-1).astype(np.float16).astype(np.float32)
+
+
+# %% results rounded | q4 -2 | expected
+def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
+    field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
+    return np.round(warp(image, field), 4), warp_label(label, field)

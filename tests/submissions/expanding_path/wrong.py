@@ -436,3 +436,256 @@ def up_convolve(features, kernel):
         for j in range(2):
             result[i::2, j::2] = features @ kernel[i, j]
     return result
+
+
+# %% square maps assumed | q1 -4 | expected
+def up_convolve(features, kernel):
+    n, C, D = features.shape[0], features.shape[2], kernel.shape[3]
+    out = np.zeros((2 * n, 2 * n, D))
+    for y in range(n):
+        for x in range(n):
+            for i in range(2):
+                for j in range(2):
+                    out[2 * y + i, 2 * x + j] = features[y, x] @ kernel[i, j]
+    return out
+
+
+# %% nearest upsampling then mean kernel | q1 -4 | expected
+def up_convolve(features, kernel):
+    up = np.repeat(np.repeat(features, 2, axis=0), 2, axis=1)
+    return up @ kernel.mean(axis=(0, 1))
+
+
+# %% features flipped rows | q1 -4 | expected
+def up_convolve(features, kernel):
+    H, W, C = features.shape
+    out = np.einsum("yxc,ijcd->yixjd", features[::-1], kernel)
+    return out.reshape(2 * H, 2 * W, -1)
+
+
+# %% floats by true division | q2 -4 | they are
+def crop_offsets(size, depth):
+    return [6 * 2 ** (depth - level) / 1 - 8 for level in range(depth)]
+
+
+# %% copy of the rest | q3 -3 | expected
+def centre_crop(skip, height, width):
+    top = (skip.shape[0] - height) // 2
+    left = (skip.shape[1] - width) // 2
+    return skip[top:-top or None, left:-left or None, :-1]
+
+
+# %% crop top left | q4 -4 | `skip` is cropped to its top left
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    skip = skip[:, :x.shape[1], :x.shape[2]]
+    x = keras.layers.Concatenate()([skip, x])
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return keras.layers.Conv2D(filters, 3, activation="relu")(x)
+
+
+# %% one convolution at the bottom with five | q5 -5 | number of weights
+def build_net(size, depth, filters, classes, contracting, expanding):
+    inputs = keras.Input((size, size, 1))
+    x, skips = inputs, []
+    for level in range(depth):
+        skip, x = contracting(x, filters * 2 ** level)
+        skips.append(skip)
+    x = keras.layers.Conv2D(filters * 2 ** depth, 5, activation="relu")(x)
+    for level in range(depth)[::-1]:
+        x = expanding(x, skips[level], filters * 2 ** level)
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+
+
+# %% block turned | q1 -4 | each block is turned by 180
+def up_convolve(features, kernel):
+    H, W, C = features.shape
+    D = kernel.shape[3]
+    out = np.zeros((2 * H, 2 * W, D))
+    for i in range(2):
+        for j in range(2):
+            out[i::2, j::2] = features @ kernel[1 - i, 1 - j]
+    return out
+
+
+# %% input channels averaged | q1 -4 | expected
+def up_convolve(features, kernel):
+    H, W, C = features.shape
+    out = np.zeros((2 * H, 2 * W, kernel.shape[-1]))
+    for i in range(2):
+        for j in range(2):
+            for d in range(kernel.shape[-1]):
+                out[i::2, j::2, d] = (features * kernel[i, j, :, d]).mean(axis=-1)
+    return out
+
+
+# %% rows and columns of the block swapped | q1 -4 | rows and columns of the kernel are
+def up_convolve(features, kernel):
+    H, W, C = features.shape
+    out = np.einsum("yxc,ijcd->yjxid", features, kernel)
+    return out.reshape(2 * H, 2 * W, -1)
+
+
+# %% blocks side by side | q1 -4 | the values are
+def up_convolve(features, kernel):
+    H, W, C = features.shape
+    out = np.einsum("yxc,ijcd->iyjxd", features, kernel)
+    return out.reshape(2 * H, 2 * W, kernel.shape[3])
+
+
+# %% kernel axes as in keras | q1 -4 | the channels of the kernel are
+def up_convolve(features, kernel):
+    H, W, C = features.shape
+    kernel = kernel.reshape(2, 2, kernel.shape[3], C)
+    out = np.einsum("yxc,ijdc->yixjd", features, kernel)
+    return out.reshape(2 * H, 2 * W, kernel.shape[2])
+
+
+# %% deepest first | q2 -4 | the top level comes first
+def crop_offsets(size, depth):
+    margins = []
+    m = 4
+    for level in range(depth):
+        margins.append(m)
+        m = 2 * m + 8
+    return margins
+
+
+# %% both sides together | q2 -4 | these are whole
+def crop_offsets(size, depth):
+    down = []
+    for _ in range(depth):
+        size = size - 4
+        down.append(size)
+        size = size // 2
+    size -= 4
+    offsets = []
+    for skip in reversed(down):
+        up = 2 * size
+        offsets.append(skip - up)
+        size = up - 4
+    return offsets[::-1]
+
+
+# %% crops to the level output | q2 -4 | all are 2 too
+def crop_offsets(size, depth):
+    down = []
+    for _ in range(depth):
+        size = size - 4
+        down.append(size)
+        size = size // 2
+    size -= 4
+    offsets = []
+    for skip in reversed(down):
+        size = 2 * size - 4
+        offsets.insert(0, (skip - size) // 2)
+    return offsets
+
+
+# %% paper remembered | q2 -4 | expected
+def crop_offsets(size, depth):
+    return [88, 40, 16, 4][:depth]
+
+
+# %% zero gives nothing | q3 -2 | expected
+def centre_crop(skip, height, width):
+    H, W, C = skip.shape
+    a = (H - height) // 2
+    b = (W - width) // 2
+    if a == 0 and b == 0:
+        return skip
+    return skip[a:-a, b:-b]
+
+
+# %% crop by height twice | q3 -3 | the margin of the rows is used for the columns
+def centre_crop(skip, height, width):
+    H, W, C = skip.shape
+    a = (H - height) // 2
+    return skip[a:a + height, a:a + width, :]
+
+
+# %% one pixel late | q3 -3 | expected
+def centre_crop(skip, height, width):
+    H, W = skip.shape[:2]
+    top = (H - height + 1) // 2
+    left = (W - width) // 2 + (W != width)
+    return skip[top:top + height, left:left + width]
+
+
+# %% crop before up convolution | q4 -4 | the margin of the rows is used for the columns
+def expanding_block(x, skip, filters):
+    h, w = x.shape[1], x.shape[2]
+    a = (skip.shape[1] - h) // 2
+    b = (skip.shape[2] - w) // 2
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    a = (skip.shape[1] - 2 * h) // 2
+    skip = skip[:, a:a + 2 * h, a:a + 2 * w, :]
+    x = keras.layers.Concatenate()([skip, x])
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return keras.layers.Conv2D(filters, 3, activation="relu")(x)
+
+
+# %% relu after up convolution | q4 -4 | there is a ReLU after the
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2, activation="relu")(x)
+    H, W = x.shape[1:3]
+    a, b = (skip.shape[1] - H) // 2, (skip.shape[2] - W) // 2
+    x = keras.layers.concatenate([skip[:, a:a + H, b:b + W], x])
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x
+
+
+# %% skip resized | q4 -4 | expected
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    skip = keras.layers.Resizing(x.shape[1], x.shape[2])(skip)
+    x = keras.layers.Concatenate()([skip, x])
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return x
+
+
+# %% added instead of joined | q4 -2 | the two maps are
+def expanding_block(x, skip, filters):
+    x = keras.layers.Conv2DTranspose(filters, 2, strides=2)(x)
+    a = (skip.shape[1] - x.shape[1]) // 2
+    b = (skip.shape[2] - x.shape[2]) // 2
+    skip = keras.layers.Cropping2D(((a, a), (b, b)))(skip)
+    if skip.shape[-1] == filters:
+        x = keras.layers.Add()([skip, x])
+    else:
+        x = keras.layers.Concatenate()([skip, x])
+    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
+    return keras.layers.Conv2D(filters, 3, activation="relu")(x)
+
+
+# %% bottom with the filters of the deepest level | q5 -5 | at the bottom the filters are not doubled once
+def build_net(size, depth, filters, classes, contracting, expanding):
+    inputs = x = keras.Input((size, size, 1))
+    skips = []
+    f = filters
+    for level in range(depth):
+        skip, x = contracting(x, f)
+        skips.append((skip, f))
+        if level < depth - 1:
+            f = 2 * f
+    x = keras.layers.Conv2D(f, 3, activation="relu")(x)
+    x = keras.layers.Conv2D(f, 3, activation="relu")(x)
+    for skip, f in skips[::-1]:
+        x = expanding(x, skip, f)
+    return keras.Model(inputs, keras.layers.Conv2D(classes, 1)(x))
+
+
+# %% two classes always | q5 -5 | number of weights
+def build_net(size, depth, filters, classes, contracting, expanding):
+    inputs = x = keras.Input((size, size, 1))
+    skips = []
+    for level in range(depth):
+        skip, x = contracting(x, filters * 2 ** level)
+        skips.append(skip)
+    x = keras.layers.Conv2D(filters * 2 ** depth, 3, activation="relu")(x)
+    x = keras.layers.Conv2D(filters * 2 ** depth, 3, activation="relu")(x)
+    while skips:
+        x = expanding(x, skips.pop(), filters * 2 ** len(skips))
+    return keras.Model(inputs, keras.layers.Conv2D(2, 1)(x))

@@ -539,3 +539,280 @@ def rand_error(table):
 def pixel_error(proposal, truth):
     cells = np.sum(proposal) + np.sum(truth)
     return str(1 - 2 * np.sum(np.logical_and(proposal, truth)) / cells) if cells else "0"
+
+
+# %% integer result | q1 -4 | expected
+def mirror_pad(image, margin):
+    out = np.zeros((image.shape[0] + 2 * margin, image.shape[1] + 2 * margin), dtype=np.float16)
+    out[...] = np.pad(image, margin, mode="reflect")
+    return out
+
+
+# %% view written to | q1 -4 | changes its input
+def mirror_pad(image, margin):
+    image[...] = image - image.min() + image.min()
+    image[0, 0] += 1e-3
+    return np.pad(image, margin, mode="reflect")
+
+
+# %% only square images | q2 -6 | expected
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    n = max(image.shape)
+    step = out // stride * stride
+    big = mirror_pad(image, margin + n + out)
+    off = n + out
+    result = np.zeros((n + out, n + out))
+    for r in range(0, n, step):
+        for c in range(0, n, step):
+            result[r:r + out, c:c + out] = network(big[off + r:off + r + out + 2 * margin, off + c:off + c + out + 2 * margin])
+    return result[:n, :n]
+
+
+# %% margin forgotten in the columns | q2 -6 | expected
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    step = out // stride * stride
+    big = mirror_pad(image, margin + out)
+    result = np.zeros((H, W))
+    for r in range(0, H, step):
+        for c in range(0, W, step):
+            tile = big[r + out:r + 2 * out + 2 * margin, c + out + margin:c + 2 * out + 3 * margin]
+            tile = np.pad(tile, ((0, 0), (0, out + 2 * margin - tile.shape[1])), mode="edge")
+            result[r:r + out, c:c + out] = network(tile)[:H - r, :W - c]
+    return result
+
+
+# %% histogram over the present range | q3 -1 | the bins begin at the smallest id that
+def contingency(segments, truth):
+    return np.histogram2d(segments.ravel(), truth.ravel(), bins=(int(segments.max()) + 1, int(truth.max()) + 1))[0]
+
+
+# %% background zeroed | q3 -3 | expected
+def contingency(segments, truth):
+    t = np.zeros((int(segments.max()) + 1, int(truth.max()) + 1), int)
+    np.add.at(t, (segments.ravel().astype(int), truth.ravel().astype(int)), 1)
+    t[0, 0] = 0
+    return t
+
+
+# %% true from the segments only when empty | q4 -1 | expected
+def rand_error(table):
+    t = np.array(table, float)[:, 1:]
+    alone = t[0].sum()
+    if len(t) == 1:
+        return 1.0
+    tp = (t[1:] ** 2).sum() + alone
+    found = (t[1:].sum(1) ** 2).sum() + alone
+    true = (t.sum(0) ** 2).sum()
+    return 1 - 2 * tp / (found + true)
+
+
+# %% nan guard by small number | q5 -1 | expected
+def pixel_error(proposal, truth):
+    p, t = proposal.astype(float), truth.astype(float)
+    return 1 - (2 * (p * t).sum() + 1e-2) / (p.sum() + t.sum() + 1e-2)
+
+
+# %% one mirror by slices | q1 -2 | the mirroring stops after one mirror
+def mirror_pad(image, margin):
+    if margin == 0:
+        return image.copy()
+    m = margin
+    image = np.vstack([image[1:m + 1][::-1], image, image[-m - 1:-1][::-1]])
+    return np.hstack([image[:, 1:m + 1][:, ::-1], image, image[:, -m - 1:-1][:, ::-1]])
+
+
+# %% right side one off | q1 -2 | expected
+def mirror_pad(image, margin):
+    H, W = image.shape
+    def index(n):
+        k = np.abs(np.arange(-margin, n + margin)) % (2 * n - 1)
+        return np.where(k < n, k, 2 * n - 2 - k)
+    return image[np.ix_(index(H), index(W))]
+
+
+# %% corners left zero | q1 -4 | expected
+def mirror_pad(image, margin):
+    H, W = image.shape
+    out = np.zeros((H + 2 * margin, W + 2 * margin))
+    out[:, margin:margin + W] = np.pad(image, ((margin, margin), (0, 0)), mode="reflect")
+    out[margin:margin + H, :] = np.pad(image, ((0, 0), (margin, margin)), mode="reflect")
+    return out
+
+
+# %% step of out | q2 -6 | the tiles lie `out` pixels
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    big = mirror_pad(image, margin + out)
+    result = np.zeros((H, W))
+    for r in range(0, H, out):
+        for c in range(0, W, out):
+            tile = big[r + out:r + 2 * out + 2 * margin, c + out:c + 2 * out + 2 * margin]
+            p = network(tile)
+            result[r:r + out, c:c + out] = p[:H - r, :W - c]
+    return result
+
+
+# %% last tile moved back | q2 -4 | the last tile is moved back to the edge of the
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    step = out // stride * stride
+    big = mirror_pad(image, margin + out)
+    result = np.zeros((H, W))
+    for r in range(0, H, step):
+        for c in range(0, W, step):
+            r0 = min(r, max(H - out, 0))
+            c0 = min(c, max(W - out, 0))
+            tile = big[r0 + out:r0 + 2 * out + 2 * margin, c0 + out:c0 + 2 * out + 2 * margin]
+            p = network(tile)
+            result[r0:r0 + out, c0:c0 + out] = p[:H - r0, :W - c0]
+    return result
+
+
+# %% last strip missing | q2 -4 | expected
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    step = out // stride * stride
+    big = mirror_pad(image, margin + out)
+    result = np.zeros((H, W))
+    for r in range(0, max(H - out, 0) + 1, step):
+        for c in range(0, max(W - out, 0) + 1, step):
+            tile = big[r + out:r + 2 * out + 2 * margin, c + out:c + 2 * out + 2 * margin]
+            p = network(tile)
+            result[r:r + out, c:c + out] = p[:H - r, :W - c]
+    return result
+
+
+# %% average of overlaps with zero weight | q2 -6 | where tiles
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    step = out // stride * stride
+    big = mirror_pad(image, margin + out)
+    total = np.zeros((H + out, W + out))
+    for r in range(0, H, step):
+        for c in range(0, W, step):
+            tile = big[r + out:r + 2 * out + 2 * margin, c + out:c + 2 * out + 2 * margin]
+            total[r:r + out, c:c + out] += network(tile)
+    count = np.zeros((H + out, W + out))
+    for r in range(0, H, step):
+        for c in range(0, W, step):
+            count[r:r + step, c:c + step] += 1
+    return (total / np.maximum(count, 1))[:H, :W]
+
+
+# %% rows and columns swapped | q2 -6 | rows and columns are swapped where the tiles
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    step = out - out % stride
+    big = mirror_pad(image, margin + out)
+    result = np.zeros((H, W))
+    for r in range(0, W, step):
+        for c in range(0, H, step):
+            tile = big[r + out:r + 2 * out + 2 * margin, c + out:c + 2 * out + 2 * margin]
+            if tile.shape != (out + 2 * margin,) * 2:
+                continue
+            p = network(tile)
+            part = result[r:r + out, c:c + out]
+            part[...] = p[:part.shape[0], :part.shape[1]]
+    return result
+
+
+# %% tile not padded by the mirror far | q2 -4 | beyond the
+def predict_tiled(image, network, out, margin, stride, mirror_pad):
+    H, W = image.shape
+    step = out // stride * stride
+    padded = mirror_pad(image, margin)
+    result = np.zeros((H, W))
+    side = out + 2 * margin
+    for r in range(0, H, step):
+        for c in range(0, W, step):
+            tile = padded[r:r + side, c:c + side]
+            tile = np.pad(tile, ((0, side - tile.shape[0]), (0, side - tile.shape[1])))
+            p = network(tile)
+            result[r:r + out, c:c + out] = p[:H - r, :W - c]
+    return result
+
+
+# %% transposed | q3 -3 | the table is
+def contingency(segments, truth):
+    table = np.zeros((truth.max() + 1, segments.max() + 1), int)
+    np.add.at(table, (truth.astype(int), segments.astype(int)), 1)
+    return table
+
+
+# %% joint index in uint8 | q3 -1 | the ids are small integers
+def contingency(segments, truth):
+    S, T = int(segments.max()), int(truth.max())
+    flat = segments * np.asarray(T + 1, dtype=segments.dtype) + truth.astype(segments.dtype)
+    return np.bincount(flat.ravel().astype(np.int64), minlength=(S + 1) * (T + 1))[: (S + 1) * (T + 1)].reshape(S + 1, T + 1)
+
+
+# %% ids that occur only | q3 -1 | ids that no pixel has are left
+def contingency(segments, truth):
+    s, t = np.unique(segments), np.unique(truth)
+    return np.array([[np.sum((segments == i) & (truth == j)) for j in t] for i in s])
+
+
+# %% repeated pixels counted once | q3 -3 | each pair is counted once at
+def contingency(segments, truth):
+    table = np.zeros((int(segments.max()) + 1, int(truth.max()) + 1), int)
+    table[segments.astype(int), truth.astype(int)] += 1
+    return table
+
+
+# %% row zero as one segment | q4 -4 | row 0 is treated as one segment
+def rand_error(table):
+    t = np.asarray(table, dtype=np.float64)[:, 1:]
+    tp = (t ** 2).sum()
+    return 1 - 2 * tp / ((t.sum(1) ** 2).sum() + (t.sum(0) ** 2).sum())
+
+
+# %% row zero left out of true | q4 -4 | the pixels of row 0 are taken out of their
+def rand_error(table):
+    t = np.asarray(table, dtype=np.float64)[:, 1:]
+    alone = t[0].sum()
+    t = t[1:]
+    tp = (t ** 2).sum() + alone
+    found = (t.sum(1) ** 2).sum() + alone
+    true = (t.sum(0) ** 2).sum() + alone
+    return 1 - 2 * tp / (found + true)
+
+
+# %% unordered pairs | q4 -4 | the pairs of a pixel with itself are left out
+def rand_error(table):
+    t = np.asarray(table, dtype=np.float64)[:, 1:]
+    pairs = lambda n: (n * (n - 1) / 2).sum()
+    tp = pairs(t[1:])
+    total = pairs(t[1:].sum(1)) + pairs(t.sum(0))
+    return 1 - 2 * tp / total if total else 0.0
+
+
+# %% column zero counts in found | q4 -4 | expected
+def rand_error(table):
+    t = np.asarray(table, dtype=np.float64)
+    alone = t[0, 1:].sum()
+    tp = (t[1:, 1:] ** 2).sum() + alone
+    found = (t[1:].sum(1) ** 2).sum() + alone
+    true = (t[:, 1:].sum(0) ** 2).sum()
+    return 1 - 2 * tp / (found + true)
+
+
+# %% sum in uint8 | q5 -1 | expected
+def pixel_error(proposal, truth):
+    tp = (proposal * truth).sum(dtype=np.uint8)
+    total = proposal.sum(dtype=np.int64) + truth.sum(dtype=np.int64)
+    return 1 - 2 * int(tp) / int(total) if total else 0.0
+
+
+# %% error rounded | q5 -3 | expected
+def pixel_error(proposal, truth):
+    p, t = proposal.astype(bool), truth.astype(bool)
+    total = int(p.sum()) + int(t.sum())
+    return round(1 - 2 * int((p & t).sum()) / total, 3) if total else 0.0
+
+
+# %% table in half precision | q3 -3 | expected
+def contingency(segments, truth):
+    table = np.zeros((int(segments.max()) + 1, int(truth.max()) + 1), np.float32)
+    np.add.at(table, (segments.astype(int), truth.astype(int)), 1)
+    return table * 1.0005

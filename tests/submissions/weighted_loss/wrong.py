@@ -534,3 +534,187 @@ def nearest_distances(cells):
 # %% rounded to three digits | q5 -2 | expected
 def border_weights(d1, d2, cells, w0, sigma):
     return np.where(cells == 0, np.round(w0 * np.exp(-(d1 + d2) ** 2 / (2 * sigma ** 2)), 3), 0)
+
+
+# %% float16 powers | q1 -4 | expected
+def soft_max(logits):
+    z = (logits - logits.max(-1, keepdims=True)).astype(np.float16)
+    e = np.exp(z)
+    return (e / e.sum(-1, keepdims=True)).astype(float)
+
+
+# %% two classes sigmoid | q1 -4 | expected
+def soft_max(logits):
+    from scipy.special import expit
+    p = expit(logits[..., 1] - logits[..., 0])
+    return np.stack([1 - p, p] + [np.zeros_like(p)] * (logits.shape[-1] - 2), -1)
+
+
+# %% weights inside the log | q2 -5 | expected
+def cross_entropy(logits, labels, weights):
+    z = logits - logits.max(-1, keepdims=True)
+    lp = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    p = np.take_along_axis(lp, labels[..., None], -1)[..., 0]
+    return float(-(p + np.log(weights)).sum())
+
+
+# %% array of one | q2 -5 | expected
+def cross_entropy(logits, labels, weights):
+    z = logits - logits.max(-1, keepdims=True)
+    lp = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return -(weights[..., None] * np.take_along_axis(lp, labels[..., None], -1)).sum(axis=(0, 1))
+
+
+# %% classes argument as divisor of present | q3 -1 | expected
+def class_weights(labels, classes):
+    w = np.zeros(labels.shape)
+    present = [k for k in range(1, classes) if (labels == k).any()]
+    for k in [0] + present:
+        n = (labels == k).sum()
+        if n:
+            w[labels == k] = labels.size / n / (len(present) + 1)
+    return w
+
+
+# %% ids up to the largest by bool truth | q4 -1 | the smallest id is left
+def nearest_distances(cells):
+    d = [ndimage.distance_transform_edt(cells != k) for k in np.unique(cells)[1:]]
+    while len(d) < 2:
+        d.append(np.full(cells.shape, np.inf))
+    d = np.sort(d, axis=0)
+    return d[0], d[1]
+
+
+# %% largest float for infinity | q4 -2 | expected
+def nearest_distances(cells):
+    d = [np.full(cells.shape, 1e9)] * 2 + [ndimage.distance_transform_edt(cells != k) for k in np.unique(cells) if k]
+    d = np.partition(np.stack(d), 1, axis=0)
+    return d[0], d[1]
+
+
+# %% inf to a large number wrongly | q5 -1 | expected
+def border_weights(d1, d2, cells, w0, sigma):
+    s = np.where(np.isinf(d2), 0.0, d1 + d2)
+    return np.where(cells > 0, 0.0, w0 * np.exp(-s ** 2 / (2 * sigma ** 2)))
+
+
+# %% largest of the map subtracted | q1 -1 | the same number is taken off several
+def soft_max(logits):
+    e = np.exp(logits - logits.max())
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# %% clipped logits | q1 -2 | the logits are
+def soft_max(logits):
+    e = np.exp(np.clip(logits, -700, 700))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# %% sum over rows | q1 -4 | expected
+def soft_max(logits):
+    z = logits - logits.max(axis=-1, keepdims=True)
+    e = np.exp(z)
+    return e / e.sum(axis=0)
+
+
+# %% in place | q1 -4 | changes its input
+def soft_max(logits):
+    logits -= logits.max(axis=-1, keepdims=True)
+    e = np.exp(logits)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# %% probability clipped | q2 -2 | small probabilities are
+def cross_entropy(logits, labels, weights):
+    z = logits - logits.max(axis=-1, keepdims=True)
+    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    rows, cols = np.indices(labels.shape)
+    return float(-(weights * np.log(p[rows, cols, labels] + 1e-7)).sum())
+
+
+# %% divided by the weights | q2 -5 | the sum is divided by the sum of the weights
+def cross_entropy(logits, labels, weights):
+    z = logits - logits.max(axis=-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+    picked = np.take_along_axis(log_p, labels[..., None].astype(int), axis=-1)[..., 0]
+    return -(weights * picked).sum() / weights.sum()
+
+
+# %% base two | q2 -5 | expected
+def cross_entropy(logits, labels, weights):
+    z = logits - logits.max(axis=-1, keepdims=True)
+    log_p = z - np.log2(np.exp(z).sum(axis=-1, keepdims=True))
+    picked = np.take_along_axis(log_p, labels[..., None].astype(int), axis=-1)[..., 0]
+    return -(weights * picked).sum()
+
+
+# %% rest classes counted | q2 -5 | other classes cost as
+def cross_entropy(logits, labels, weights):
+    K = logits.shape[-1]
+    z = logits - logits.max(axis=-1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+    one_hot = (labels[..., None] == np.arange(K)).astype(float)
+    p = np.exp(log_p)
+    other = np.log(np.maximum(1 - p, 1e-300))
+    return -(weights[..., None] * (one_hot * log_p + (1 - one_hot) * other)).sum()
+
+
+# %% two classes assumed | q2 -5 | expected
+def cross_entropy(logits, labels, weights):
+    d = logits[..., 1] - logits[..., 0]
+    s = np.where(labels == 1, -d, d)
+    return float((weights * np.logaddexp(0, s)).sum())
+
+
+# %% absent class counts | q3 -1 | classes without a pixel are counted
+def class_weights(labels, classes):
+    counts = np.bincount(labels.ravel(), minlength=classes)
+    w = labels.size / (classes * np.maximum(counts, 1))
+    return w[labels]
+
+
+# %% last class of the map | q3 -1 | expected
+def class_weights(labels, classes):
+    classes = labels.max() + 1
+    counts = np.array([(labels == k).sum() for k in range(classes)])
+    w = labels.size / (np.where(counts > 0, counts, 1) * classes)
+    return w[labels]
+
+
+# %% unnormalized | q3 -3 | every class has the same
+def class_weights(labels, classes):
+    out = np.zeros(labels.shape)
+    for k in np.unique(labels):
+        out[labels == k] = 1 / (labels == k).mean()
+    return out
+
+
+# %% divided by the sum | q3 -3 | every class has the same
+def class_weights(labels, classes):
+    counts = np.bincount(labels.ravel(), minlength=classes).astype(float)
+    w = np.divide(1, counts, out=np.zeros(classes), where=counts > 0)
+    w = w / w.sum() * (counts > 0).sum()
+    return w[labels]
+
+
+# %% second is zero inside | q4 -5 | on a
+def nearest_distances(cells):
+    ids = np.unique(cells)
+    ids = ids[ids != 0]
+    d = np.stack([ndimage.distance_transform_edt(cells != k) for k in ids] + [np.full(cells.shape, np.inf)] * 2)
+    d = np.sort(d, axis=0)
+    d2 = d[1].copy()
+    d2[cells > 0] = 0
+    return d[0], d2
+
+
+# %% cells not zeroed | q5 -2 | cells get a weight
+def border_weights(d1, d2, cells, w0, sigma):
+    return w0 * np.exp(-(d1 + d2) ** 2 / (2 * sigma ** 2)) * (d1 > 0) + 0.0 * cells + (cells > 0) * w0 * np.exp(-d2 ** 2 / (2 * sigma ** 2))
+
+
+# %% cost rounded | q2 -5 | expected
+def cross_entropy(logits, labels, weights):
+    z = logits - logits.max(-1, keepdims=True)
+    lp = z - np.log(np.exp(z).sum(-1, keepdims=True))
+    return round(float(-(weights * np.take_along_axis(lp, labels[..., None], -1)[..., 0]).sum()), 3)
