@@ -1,10 +1,11 @@
-"""How the chapters read: numbers where one wants numbers, predictions answered in words."""
+"""How the chapters read: numbers where one wants numbers, folded machinery, code that fits the page, plain words."""
 
+import ast
 import re
 
 import pytest
 
-from tools import notebooks
+from tools import ledger, notebooks
 from tools.book import Book
 
 BOOK = Book()
@@ -12,8 +13,20 @@ CHAPTERS = BOOK.chapters()
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 BOOLS = 6  # outputs of the whole book that may be only True or False: a reader wants the numbers that were compared
+WIDTH = 84  # columns of code that fit into the page
 # What is left, at most; in all other chapters nothing.
 UNANSWERED = {"results": 1, "ablations": 3}  # predictions without an answer in words
+WIDE = {
+    "expanding_path": 47,
+    "overlap_tile": 41,
+    "training": 52,
+    "results": 49,
+    "ablations": 16,
+    "why_unet": 27,
+}  # wider lines
+UNFOLDED = {"expanding_path", "overlap_tile", "training", "your_own_images", "results", "ablations", "why_unet"}
+PHRASES = ("but for", "no fewer", "for want of", "in earnest", "its own affair", "hardly tell")
+ONE_WORD = "%pip install"  # an address cannot be broken
 
 
 def code_cells(path):
@@ -22,6 +35,10 @@ def code_cells(path):
 
 def tags(cell):
     return cell.metadata.get("tags", [])
+
+
+def draws(cell):
+    return any(kind.startswith("image/") for output in cell.outputs for kind in output.get("data", {}))
 
 
 def outputs(cell):
@@ -70,3 +87,59 @@ def test_a_prediction_is_answered_in_words(path):
         if not answer or answer[0].startswith(("#", "**Predict.**", ":::")):
             unanswered.append(cell.source)
     assert len(unanswered) <= UNANSWERED.get(path.stem, 0), unanswered
+
+
+@each_chapter
+def test_code_fits_the_page(path):
+    wide = [
+        line
+        for cell in code_cells(path)
+        for line in cell.source.splitlines()
+        if len(line) > WIDTH and ONE_WORD not in line
+    ]
+    assert len(wide) <= WIDE.get(path.stem, 0), wide
+
+
+def machinery(cell):
+    """What a cell does that is not the chapter's idea: install, import, draw, assert; or None."""
+    if ONE_WORD in cell.source:
+        return "install"
+    if draws(cell) and not any(outputs(cell)):
+        return "draw"
+    body = ast.parse(cell.source).body
+    if body and all(isinstance(one, ast.Assert) for one in body):
+        return "assert"
+    defines = any(isinstance(one, ast.FunctionDef | ast.ClassDef | ast.For) for one in body)
+    if body and isinstance(body[0], ast.Import | ast.ImportFrom) and not cell.outputs and not defines:
+        return "import"
+    return None
+
+
+@each_chapter
+def test_machinery_is_folded_on_the_page_and_what_installs_or_draws_in_colab_too(path):
+    if path.stem in UNFOLDED:
+        return
+    for cell in code_cells(path):
+        kind, folded = machinery(cell), {"hide-input", "hide-cell"} & {*tags(cell)}
+        assert bool(kind) == ("hide-input" in tags(cell)) or "hide-cell" in tags(cell), cell.source
+        if kind:
+            assert folded and (kind not in ("install", "draw") or cell.metadata.get("cellView") == "form"), cell.source
+
+
+@pytest.mark.parametrize("path", BOOK.pages(), ids=lambda path: path.stem)
+def test_no_page_has_a_phrase_that_a_dictionary_does_not_translate(path):
+    if path.suffix == ".ipynb":
+        text = " ".join(cell.source for cell in notebooks.read(path).cells if cell.cell_type == "markdown")
+    else:
+        text = path.read_text("utf-8")
+    words = " ".join(text.lower().split())
+    assert [phrase for phrase in PHRASES if re.search(rf"\b{phrase}\b", words)] == []
+
+
+@each_chapter
+def test_the_table_of_claims_is_folded(path):
+    if path.stem in UNFOLDED:
+        return
+    claims = next(cell.source for cell in notebooks.read(path).cells if cell.source.startswith(ledger.HEADING))
+    table = [line for line in claims.splitlines() if line.startswith("|")]
+    assert re.search(r"<details><summary>.+</summary>\n\n" + re.escape("\n".join(table)) + "\n\n</details>", claims)

@@ -111,7 +111,7 @@ def test_a_code_cell_is_copied(open_page):
     page.evaluate("""() => { window.copied = null;
         document.addEventListener("copy", () => {
             window.copied = document.getSelection().toString() || document.activeElement.value; }); }""")
-    cell = page.locator("div.cell_input div.highlight").nth(1)
+    cell = page.locator("div.cell_input:not(details *) div.highlight").first
     cell.hover()
     cell.locator("button.copybtn").click()
     assert page.wait_for_function("window.copied").json_value().strip() == cell.locator("pre").text_content().strip()
