@@ -63,7 +63,9 @@ def anchor(name, fragment=""):
 
 def part(article, name, names):
     """A page's text as a part of the whole."""
-    for node in article.select("script, button, a.headerlink, .toctree-wrapper"):
+    for node in article.select("button.term"):
+        node.unwrap()
+    for node in article.select("script, button, a.headerlink, .toctree-wrapper, .meaning"):
         node.decompose()
     for node in article.find_all(id=True):
         node["id"] = anchor(name, node["id"])

@@ -146,8 +146,11 @@ def terms(page):
 
 
 def explained(page, words):
-    """The first use of each term of the glossary in the running text of a page leads to its row."""
-    if page.select_one("a.term"):
+    """The first use of each term of the glossary in the running text of a page opens its meaning: by tap and by key.
+
+    The word becomes a button, and what it opens follows it, with a link to the term's row. The browser does the rest.
+    """
+    if page.select_one("button.term"):
         return
     left = dict(words)
     for paragraph in page.select("article section > p, article section > ul > li > p"):
@@ -161,9 +164,13 @@ def explained(page, words):
                     found.append((*match.span(), left.pop(term)))
             end = len(text)
             for start, stop, (place, meaning) in sorted(found, reverse=True):
-                link = page.new_tag("a", href=f"glossary.html#{place}", title=meaning, attrs={"class": "term"})
-                link.string = text[start:stop]
-                words_of.insert_after(link, text[stop:end])
+                opened = {"popover": "", "id": f"meaning-{place}", "class": "meaning", "role": "note"}
+                button = page.new_tag("button", type="button", popovertarget=opened["id"], attrs={"class": "term"})
+                button.string = text[start:stop]
+                note, row = page.new_tag("span", attrs=opened), page.new_tag("a", href=f"glossary.html#{place}")
+                row.string = "Glossary"
+                note.extend([f"{meaning} ", row])
+                words_of.insert_after(button, note, text[stop:end])
                 end = start
             if found:
                 words_of.replace_with(text[:end])

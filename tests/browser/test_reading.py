@@ -146,17 +146,34 @@ def test_every_anchor_of_a_page_resolves(name):
     assert not [link["href"] for link in page.select("a[href^='#']") if link["href"][1:] not in names]
 
 
-def test_words_of_the_glossary_lead_to_their_rows_once_a_page():
+def test_words_of_the_glossary_open_their_meaning_and_lead_to_their_rows_once_a_page():
     rows = {node["id"] for node in soup("book/glossary.html").select("tr[id]")}
-    linked = 0
+    opened = 0
     for name in PAGES:
-        links = soup(name).select("a.term")
-        places = [link["href"].partition("#")[2] for link in links]
+        words = soup(name).select("button.term")
+        notes = [word.find_next_sibling("span", id=word["popovertarget"]) for word in words]
+        places = [note.a["href"].partition("#")[2] for note in notes]
         assert len(places) == len(set(places)) and set(places) <= rows, name
-        assert not [link for link in links if link.find_parent(["a", "code", "h1", "h2", "h3"])]
-        assert all(re.search("[가-힣]", link["title"]) for link in links)
-        linked += len(links)
-    assert linked > 100
+        assert not [word for word in words if word.find_parent(["a", "code", "h1", "h2", "h3"])]
+        assert all(re.search("[가-힣]", note.get_text()) for note in notes)
+        opened += len(words)
+    assert opened > 100
+
+
+@pytest.mark.parametrize("way", ("tap", "Enter", "Space"))
+def test_a_word_of_the_glossary_opens_by_tap_and_by_key_and_closes(open_page, way):
+    page = open_page("book/introduction.html")
+    word = page.locator("button.term").first
+    note = page.locator(f"#{word.get_attribute('popovertarget')}")
+    word.scroll_into_view_if_needed()
+    assert not note.is_visible()
+    word.click() if way == "tap" else word.press(way)
+    assert note.is_visible()
+    place, (width, height) = note.bounding_box(), page.viewport_size.values()
+    assert 0 <= place["x"] <= place["x"] + place["width"] <= width
+    assert 0 <= place["y"] <= place["y"] + place["height"] <= height
+    page.keyboard.press("Escape")
+    assert not note.is_visible()
 
 
 def test_exercises_count_within_their_chapter():
