@@ -50,7 +50,8 @@ def made(name, folder=None):
     """The records of one experiment of the plan, arm by arm, at the chosen threshold; nothing where there are none."""
     trial = plan.TRIALS[name]
     lines = []
-    for score in dict.fromkeys(claim.score for claim in trial.claims):
+    main = "v_rand_thinned" if trial.base.data == "isbi2012" else "seg"
+    for score in dict.fromkeys([claim.score for claim in trial.claims] or [main]):
         for arm in trial.arms:
             run = trial.run(name, arm)
             seeds = [seed for seed in trial.seeds if records.path_of(run, seed, folder).is_file()]
