@@ -1,11 +1,12 @@
-"""Laws of the network that comes with the package: it is the one of its record, small, and not pickled."""
+"""Laws of the networks that come with the package: each is the one of its record, small, and not pickled."""
 
+import json
 import zipfile
 
 import numpy as np
 import pytest
 
-from unet_tutorial import datasets, metrics, pretrained, training
+from unet_tutorial import datasets, metrics, pretrained, projects, training
 from unet_tutorial.experiments import records
 from unet_tutorial.model import build_unet
 from unet_tutorial.rounding import assert_agree, longest_sum
@@ -23,11 +24,12 @@ def test_its_weights_are_those_of_its_record(net):
     assert net.count_params() == 120_690
 
 
-def test_the_file_is_small_and_holds_float32_arrays_only():
-    assert pretrained.SMALL.stat().st_size < 4_000_000
-    with zipfile.ZipFile(pretrained.SMALL) as archive:
+@pytest.mark.parametrize("file", [pretrained.SMALL, pretrained.NUCLEI])
+def test_the_file_is_small_and_holds_float32_arrays_only(file):
+    assert file.stat().st_size < 1_000_000
+    with zipfile.ZipFile(file) as archive:
         assert all(name.endswith(".npy") for name in archive.namelist())
-    with np.load(pretrained.SMALL, allow_pickle=False) as saved:
+    with np.load(file, allow_pickle=False) as saved:
         assert {array.dtype for array in saved.values()} == {np.dtype(np.float32)}
 
 
@@ -72,6 +74,39 @@ def test_the_card_says_data_terms_metrics_and_limits():
         for way in ("chosen", "best"):
             value = records.score(record, score, way)
             assert (f"{value:.6f}" if score == "warping_error" else f"{value:.4f}") in card, (score, way)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return json.loads((pretrained.FOLDER / "nuclei-measured.json").read_text(encoding="utf-8"))
+
+
+def test_the_network_of_nuclei_is_the_one_that_was_scored_and_its_card_says_what_was_held_out(measured):
+    assert pretrained.digest(dict(np.load(pretrained.NUCLEI))) == measured["weights"]
+    card = " ".join(pretrained.NUCLEI_CARD.read_text(encoding="utf-8").split())
+    for heading in ("## How an image must be scaled", "## Data and terms", "## Scores", "## Limits"):
+        assert heading in card
+    assert "CC0" in card and "10.1038/s41592-019-0612-7" in card
+    sample = sorted(path.stem for path in (datasets.NUCLEI / "images").iterdir())
+    assert sample == measured["sample"] and len(set(measured["held_out"])) == 12
+    assert not set(measured["held_out"]) & {*sample, *measured["validation"]}
+    assert all(name in card for name in measured["held_out"])
+    held_out, sample = (measured["scores"][part] for part in ("held_out", "sample"))
+    for row, score in (("SEG", "seg"), ("SEG of the ceiling", "ceiling"), ("F1 at an IoU of 0.5", "f1")):
+        assert f"| {row} | {held_out[score]:.3f} | {sample[score]:.3f} |" in card
+
+
+def test_it_finds_nuclei_that_it_has_never_seen(measured):
+    """By its card: every second pixel, the percentiles as 0 and 1, one view. A threshold alone is the floor."""
+    from unet_tutorial.projects import _grey, _sizes
+
+    name = measured["sample"][0]
+    pairs, _ = projects.read_images(datasets.NUCLEI / "images" / f"{name}.png")
+    truth = projects.read_masks(datasets.NUCLEI, [name])[0][name][0]
+    grey = projects.scaled(pairs[0].image, _grey.Scaling())
+    small = predict_tiled(pretrained.nuclei_unet(), _sizes.smaller(grey, 2))[..., 1]
+    ids = projects.segment(_sizes.larger(small, 2, grey.shape), projects.Rules(**measured["rules"]))
+    assert metrics.seg_score(ids, truth) > 0.7
 
 
 @pytest.mark.parametrize("drop_out", [0.0, 0.5])

@@ -1,10 +1,13 @@
 """Own images: what is read is what was written; what is wrong is named before any training, with file and way out."""
 
 import csv
+import dataclasses
+import functools
 import re
 import struct
 import unicodedata
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from scipy import ndimage
 from skimage.measure import regionprops
 
 from unet_tutorial import datasets, projects
-from unet_tutorial.projects import __main__, _compare, _files, _grey, _masks, _measure, _segment
+from unet_tutorial.projects import __main__, _compare, _files, _grey, _masks, _measure, _segment, _sizes
 
 RED, GREEN, BLACK = [255, 0, 0], [0, 255, 0], [0, 0, 0]
 
@@ -642,6 +645,38 @@ def test_the_table_of_objects_agrees_with_regionprops():
         assert mine.brightness == pytest.approx(theirs.intensity_mean, abs=1e-4)
 
 
+@pytest.mark.parametrize("shrink", [1, 2, 3, 5])
+def test_what_is_made_smaller_stays_in_its_place(shrink):
+    """A ramp keeps its values at the pixels that are kept, and comes back whole; a constant stays one."""
+    rows, columns = np.indices((61, 47))
+    ramp = (0.3 * rows + 0.7 * columns + 5).astype(np.float32) / 60
+    small = _sizes.smaller(ramp, shrink)
+    inner = np.s_[1:-1, 1:-1]
+    np.testing.assert_allclose(small[inner], ramp[::shrink, ::shrink][inner], atol=1e-6)
+    back = _sizes.larger(small, shrink, ramp.shape)
+    far = np.s_[2 * shrink : -2 * shrink, 2 * shrink : -2 * shrink]
+    np.testing.assert_allclose(back[far], ramp[far], atol=1e-6)
+    flat = np.full((10, 11), 0.4, np.float32)
+    np.testing.assert_allclose(_sizes.larger(_sizes.smaller(flat, shrink), shrink, flat.shape), flat, atol=1e-6)
+    total = np.zeros((45, 45), np.float32)
+    total[20:25, 20:25] = np.random.default_rng(0).random((5, 5))
+    np.testing.assert_allclose(_sizes.smaller(total, shrink).sum() * shrink**2, total.sum(), rtol=1e-5)
+
+
+def test_large_objects_are_seen_smaller_and_their_ids_go_along():
+    grey, ids = scene()
+    large = np.kron(grey, np.ones((6, 6), grey.dtype)), np.kron(ids, np.ones((6, 6), ids.dtype))
+    plans = [
+        projects.plan_of(projects.Project(Path("a"), [pair, dataclasses.replace(pair, name="b", group="b")], [], None))
+        for pair in (projects.Pair("a", Path("a"), "a", grey, i, i < 0) for grey, i in ((grey, ids), large))
+    ]
+    assert plans[0].shrink == 1 < plans[1].shrink
+    assert all(abs(plan.diameter / plan.shrink - 24) < 12 for plan in plans)
+    pair = projects.Pair("a", Path("a"), "a", large[0], large[1], large[1] < 0)
+    seen = _sizes.smaller_pair(pair, projects.scaled(pair.image, plans[1].scaling), 6)
+    assert (seen.ids == ids).all() and seen.image.shape == ids.shape
+
+
 def test_otsu_is_the_threshold_of_least_variance():
     from skimage.filters import threshold_otsu
 
@@ -715,12 +750,21 @@ def test_a_choice_that_cannot_be_is_refused(changes, message):
         projects.plan_of(projects.read_folder(datasets.NUCLEI), changes=changes)
 
 
-@pytest.mark.parametrize(
-    "start, message", [("nuclei", "ships no network `nuclei` yet|ships no network"), ("x", "must be one of small")]
-)
-def test_a_network_to_begin_with_must_be_there(start, message):
-    with pytest.raises(ValueError, match=message):
-        projects.plan_of(projects.read_folder(datasets.NUCLEI), start=start)
+def test_a_network_to_begin_with_must_be_there():
+    with pytest.raises(ValueError, match="must be one of small, nuclei, or the folder of a model"):
+        projects.plan_of(projects.read_folder(datasets.NUCLEI), start="x")
+
+
+@pytest.mark.parametrize("start", ["small", "nuclei"])
+def test_a_shipped_network_gives_the_first_weights_and_fixes_the_shape(start):
+    from unet_tutorial import pretrained
+    from unet_tutorial.projects import _networks
+
+    plan = projects.plan_of(projects.read_folder(datasets.NUCLEI), start=start)
+    file = {"small": pretrained.SMALL, "nuclei": pretrained.NUCLEI}[start]
+    assert pretrained.digest(_networks.build(plan)) == pretrained.digest(dict(np.load(file)))
+    with pytest.raises(ValueError, match=f"the network {start} fixes it"):
+        projects.plan_of(projects.read_folder(datasets.NUCLEI), start=start, changes={"depth": 2})
 
 
 def test_minutes_become_steps_once_and_stand_in_the_plan(tmp_path):
@@ -746,20 +790,22 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_model(trained, tmp_path
     project, first = projects.read_folder(trained / "mine"), projects.open_model(trained / "model")
     looks = []
 
-    def stopped(self, look=_networks._Validation.look):
+    def look(self, real=_networks._Validation.look):
         looks.append(1)
         if len(looks) == 5:
             raise KeyboardInterrupt
-        return look(self)
+        return real(self)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(_networks._Validation, "look", stopped)
+    monkeypatch.setattr(_networks._Validation, "look", look)
+    with monkeypatch.context() as patch:  # a checkpoint at every step
+        patch.setattr(_networks.training, "Checkpoint", functools.partial(_networks.training.Checkpoint, seconds=1e-9))
         with pytest.raises(KeyboardInterrupt):
             projects.train(project, first.plan, tmp_path, progress=False)
     with pytest.raises(ValueError, match="training has not ended: run `train`"):
         projects.open_model(tmp_path)
     again = projects.train(project, first.plan, tmp_path, progress=False)
     assert again.facts["networks"] == first.facts["networks"] and again.rules == first.rules
+    assert len(looks) == 5 + 2  # three for each network: the second one went on from the step before its second look
 
 
 def test_a_folder_of_another_plan_or_other_data_is_refused(trained, tmp_path):

@@ -3,10 +3,11 @@
 The command `python -m unet_tutorial.projects` does the same.
 """
 
-from ._folders import Finding, Pair, Project, read_folder, read_images, read_masks
+from ._folders import read_folder, read_images, read_masks
 from ._grey import scaled
 from ._measure import Row, measure
 from ._model import Model, open_model, plan_of, train
+from ._pairs import Finding, Pair, Project
 from ._plan import Plan
 from ._predict import Object, objects_of, predict
 from ._report import contact_sheet, examine, report

@@ -99,7 +99,7 @@ def main(arguments=None):
     plan = argparse.ArgumentParser(add_help=False)
     plan.add_argument("--group", metavar="PATTERN", help="what images of one group have in common in their names")
     plan.add_argument("--set", action="append", metavar="NAME=VALUE", help="set a choice of the plan by hand")
-    plan.add_argument("--from", dest="start", default="none", metavar="NET", help="small, or a model's folder")
+    plan.add_argument("--from", dest="start", default="none", metavar="NET", help="small, nuclei, or a model's folder")
     command = commands.add_parser("report", parents=[masks, plan], help="what is here, what is odd, what will be done")
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument("--out", type=os.path.expanduser, help="folder of the report (FOLDER-report)")

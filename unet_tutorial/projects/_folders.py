@@ -1,61 +1,16 @@
-"""A folder of images and masks: who belongs to whom, read, and what is wrong with each file."""
+"""A folder of images and masks, read, and what is wrong with each file."""
 
-import dataclasses
 import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ._files import SUFFIXES, Unreadable, read_pages
+from ._layout import layout, listed, masks_of, named, told_as
 from ._masks import KINDS, LARGEST, Kind, Unusable, joined, kind_of, odd_values, to_ids
-
-JUNK = re.compile(r"\.|__MACOSX$|Thumbs\.db$|desktop\.ini$", re.I)  # what systems leave in folders
-ENDINGS = ("_masks", "_mask", "_labels", "_label", "_seg", "_ids", "_cp_masks", "-mask", "-labels")
-
-
-class Finding(NamedTuple):
-    """What was found at a file: an "error" must be mended, a "warning" may be meant, a "note" says what is done."""
-
-    level: str
-    file: str
-    text: str
-
-    def __str__(self):
-        return f"{self.level}: {self.file}: {self.text}"
-
-
-@dataclasses.dataclass
-class Pair:
-    """One image, or one slice of a stack, with the instance ids of its mask where it has one.
-
-    `image` is (H, W) or (H, W, C) as the file has it, `ids` (H, W) int32 with 0 = background, `ignored` (H, W) bool.
-    `group` is what is never divided between training and validation: a stack, a folder, or a part of the name.
-    """
-
-    name: str
-    file: Path
-    group: str
-    image: np.ndarray
-    ids: NDArray[np.int32] | None = None
-    ignored: NDArray[np.bool_] | None = None
-
-
-@dataclasses.dataclass
-class Project:
-    """A folder as it was read: pairs, what was found on the way, and what the masks were taken for."""
-
-    folder: Path
-    pairs: list[Pair]
-    findings: list[Finding]
-    kind: Kind
-
-    @property
-    def errors(self) -> list[Finding]:
-        return [finding for finding in self.findings if finding.level == "error"]
+from ._pairs import Finding, Pair, Project
 
 
 def read_folder(
@@ -102,14 +57,14 @@ def read_folder(
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     findings: list[Finding] = []
-    images, masks, bowl = _layout(folder, findings)
+    images, masks, bowl = layout(folder, findings)
     pairs, raw = [], {}
     for key, file in images.items():
         if not masks:
             break
         if key not in masks:
             text = "has no mask of its name and is left out; add one (zeros where there is no object), or move it"
-            findings.append(Finding("warning", _told(file, folder), text))
+            findings.append(Finding("warning", told_as(file, folder), text))
             continue
         pages = _read(file, folder, findings)
         labels = _labels(masks[key], folder, findings)
@@ -117,7 +72,7 @@ def read_folder(
             continue
         if len(pages) != len(labels):
             text = f"has {len(pages)} pages and its mask {len(labels)}; must be as many"
-            findings.append(Finding("error", _told(file, folder), text))
+            findings.append(Finding("error", told_as(file, folder), text))
             continue
         names = [key] if len(pages) == 1 else [f"{key}/{page:03}" for page in range(len(pages))]
         for name, image, label in zip(names, pages, labels):
@@ -127,7 +82,7 @@ def read_folder(
                 raw[name] = label
     for key in sorted(masks.keys() - images.keys()):
         text = "has no image of its name and is left out; the names must be equal but for the ending"
-        findings.append(Finding("warning", _told(masks[key][0], folder), text))
+        findings.append(Finding("warning", told_as(masks[key][0], folder), text))
     found = _take_masks(pairs, raw, masks, folder, kind, ignore, findings)
     if not pairs and not any(one.level == "error" for one in findings):
         findings.append(Finding("error", folder.name, "no image has a mask of its own name; give both the same name"))
@@ -151,9 +106,9 @@ def read_images(path: str | Path) -> tuple[list[Pair], list[Finding]]:
     if path.is_file():
         root, files = path.parent, {unicodedata.normalize("NFC", path.stem): path}
     else:
-        inner = _named(path, "images")
+        inner = named(path, "images")
         root = inner if inner else path
-        files = _listed(root, path, findings)
+        files = listed(root, path, findings)
     pairs = []
     for key, file in files.items():
         pages = _read(file, root, findings)
@@ -182,10 +137,10 @@ def read_masks(
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder; name the one that holds the masks")
-    root = _named(folder, "masks") or folder
+    root = named(folder, "masks") or folder
     findings: list[Finding] = []
     keys = {name.rpartition("/")[0] if re.search(r"/\d{3}$", name) else name for name in names} | {*names}
-    masks = _masks(root, keys, folder, findings)
+    masks = masks_of(root, keys, folder, findings)
     pairs, raw = [], {}
     for key, files in masks.items():
         labels = _labels(files, folder, findings) or []
@@ -198,92 +153,11 @@ def read_masks(
     return taken, findings
 
 
-def _layout(folder, findings):
-    """Image files and mask files by the names that they share, and whether the form is that of the Bowl."""
-    images = _named(folder, "images")
-    if images:
-        files = _listed(images, folder, findings)
-        masks = _named(folder, "masks")
-        if not masks:
-            text = f"there is no folder `masks` beside `images`; there is {_inside(folder)}"
-            findings.append(Finding("error", folder.name, text))
-            return files, {}, False
-        if not files:
-            findings.append(Finding("error", "images", f"holds no image ({', '.join(SUFFIXES)})"))
-        return files, _masks(masks, files, folder, findings), False
-    bowl = [
-        one for one in sorted(folder.iterdir()) if one.is_dir() and _named(one, "images") and not JUNK.match(one.name)
-    ]
-    files, masks = {}, {}
-    for one in bowl:
-        inner, own = _listed(_named(one, "images"), folder, findings), _named(one, "masks")
-        objects = list(_listed(own, folder, findings).values()) if own else []
-        for file in inner.values():
-            files[unicodedata.normalize("NFC", one.name)] = file
-        if objects:
-            masks[unicodedata.normalize("NFC", one.name)] = objects
-    if not bowl:
-        text = f"there is no folder `images` in it, with a folder `masks` beside it; there is {_inside(folder)}"
-        findings.append(Finding("error", folder.name, text))
-    elif not masks:
-        findings.append(Finding("error", folder.name, "no folder `masks` beside any `images` holds a file"))
-    return files, masks, True
-
-
-def _masks(root, keys, folder, findings):
-    """The mask files of each name: one file, or all in a folder of that name."""
-    masks = {}
-    for one in sorted(root.iterdir()):
-        name = unicodedata.normalize("NFC", one.name)
-        if one.is_dir() and name in keys and not JUNK.match(name):
-            objects = list(_listed(one, folder, findings).values())
-            if objects:
-                masks[name] = objects
-    for key, file in _listed(root, folder, findings, without={*masks}).items():
-        shorter = next((key.removesuffix(end) for end in ENDINGS if key.endswith(end)), key)
-        masks[key if key in keys or shorter not in keys else shorter] = [file]
-    return masks
-
-
-def _listed(root, folder, findings, without=()):
-    """Image files below a folder by their names without endings; two of one name are an error."""
-    files = {}
-    for file in sorted(path for path in root.rglob("*") if path.is_file()):
-        parts = file.relative_to(root).parts
-        if any(JUNK.match(part) for part in parts) or unicodedata.normalize("NFC", parts[0]) in without:
-            continue
-        if file.suffix.lower() not in SUFFIXES:
-            text = f"is left out: read are {', '.join(SUFFIXES)}; convert it if it is an image"
-            findings.append(Finding("warning", _told(file, folder), text))
-            continue
-        key = unicodedata.normalize("NFC", file.relative_to(root).with_suffix("").as_posix())
-        if key in files:
-            text = f"has the name of {files[key].name} but for its ending; rename one, or move it away"
-            findings.append(Finding("error", _told(file, folder), text))
-            continue
-        files[key] = file
-    return files
-
-
-def _named(folder, name):
-    """The folder of a name, whatever its capitals, or None."""
-    return next((one for one in sorted(folder.iterdir()) if one.is_dir() and one.name.lower() == name), None)
-
-
-def _inside(folder):
-    names = [one.name + "/" * one.is_dir() for one in sorted(folder.iterdir()) if not JUNK.match(one.name)]
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "nothing"
-
-
-def _told(file, folder):
-    return unicodedata.normalize("NFC", file.relative_to(folder).as_posix())
-
-
 def _read(file, folder, findings, mask=False):
     try:
         return read_pages(file, mask)
     except (Unreadable, OSError) as error:
-        findings.append(Finding("error", _told(file, folder), str(error)))
+        findings.append(Finding("error", told_as(file, folder), str(error)))
         return None
 
 
@@ -296,7 +170,7 @@ def _labels(files, folder, findings):
         return None
     if len(files) == 1:
         return pages[0]
-    where = _told(files[0].parent, folder)
+    where = told_as(files[0].parent, folder)
     try:
         ids, claimed = joined([page[0] for page in pages])
     except Unusable as error:
@@ -318,7 +192,7 @@ def _group(name, key, pages, bowl, pattern):
 
 def _sound(pair, folder, findings):
     """Whether an image holds finite numbers in a form that is read."""
-    file, image = _told(pair.file, folder), pair.image
+    file, image = told_as(pair.file, folder), pair.image
     if not np.isfinite(image).all():
         wrong = int((~np.isfinite(image)).sum())
         text = f"holds {wrong} pixels that are NaN or infinite; write numbers there, or cut them off"
@@ -335,7 +209,7 @@ def _fits(pair, label, folder, findings):
         text = (
             f"is {sizes[0]} px (rows x columns) and its mask {sizes[1]} px; must be equal: export both from one place"
         )
-        findings.append(Finding("error", _told(pair.file, folder), text))
+        findings.append(Finding("error", told_as(pair.file, folder), text))
         return False
     return True
 
@@ -357,13 +231,13 @@ def _take_masks(pairs, raw, masks, folder, kind, ignore, findings):
                 try:
                     kind_of([mask])
                 except Unusable as own:
-                    findings.append(Finding("error", _told(masks[of[name]][0], folder), str(own)))
+                    findings.append(Finding("error", told_as(masks[of[name]][0], folder), str(own)))
             if not any(one.level == "error" for one in findings):
                 findings.append(Finding("error", "masks", str(error)))
             return Kind("none", str(error))
     for pair in pairs:
         file = masks[of[pair.name]][0]
-        told = _told(file, folder)
+        told = told_as(file, folder)
         try:
             if of[pair.name] in objects:
                 pair.ids, pair.ignored = raw[pair.name].astype(np.int32), np.zeros(raw[pair.name].shape, bool)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from ._folders import Pair
 from ._grey import one_channel
+from ._pairs import Pair
 
 REACH = 20  # px: a mask that is shifted further is another one
 BORDERING = np.ones((3, 3), bool)

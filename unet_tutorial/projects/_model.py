@@ -16,14 +16,12 @@ from .. import __version__, pretrained
 from .._backend import PACKAGES, keras
 from .._shared.files import whole
 from ._compare import f1, seg
-from ._folders import Pair, Project
 from ._grey import scaled
 from ._measure import measure
-from ._networks import build, divide, probability, train_network, with_steps
+from ._networks import SHIPPED, build, divide, probability, train_network, with_steps
+from ._pairs import Pair, Project
 from ._plan import Plan, change, make_plan
 from ._segment import Rules, choose_rules, segment
-
-SHIPPED = ("small",)
 
 
 @dataclasses.dataclass
@@ -40,7 +38,7 @@ class Model:
 
     def probability(self, image: np.ndarray) -> NDArray[np.float32]:
         """Probability of an object in an image as its file has it, (H, W) or (H, W, C)."""
-        return probability(self.networks, scaled(image, self.plan.scaling))
+        return probability(self.networks, scaled(image, self.plan.scaling), self.plan.shrink)
 
     def segment(self, image: np.ndarray) -> NDArray[np.int32]:
         """Instance ids of an image as its file has it: (H, W) int32, 0 = background."""
@@ -131,7 +129,7 @@ def train(project: Project, plan: Plan, folder: str | Path, progress: bool = Tru
             with whole(done) as file:
                 json.dump(curve, file)
         for pair in divide(plan, project.pairs, fold)[1]:
-            seen[pair.name] = (pair, probability([network], scaled(pair.image, plan.scaling)))
+            seen[pair.name] = (pair, probability([network], scaled(pair.image, plan.scaling), plan.shrink))
         networks.append(network)
         curves.append(curve)
     rules, scores = _chosen(plan, seen)
@@ -209,7 +207,7 @@ def _chosen(plan, seen):
     truths, ignored = [pair.ids for pair in pairs], [pair.ignored for pair in pairs]
     if not any(ids.any() for ids in truths):
         return Rules(), {}
-    rules, _ = choose_rules(probabilities, truths, ignored, plan.diameter)
+    rules, _ = choose_rules(probabilities, truths, ignored, plan.diameter, 2 * plan.shrink)
     found = [segment(one, rules) for one in probabilities]
     return rules, {
         "seg": round(seg(found, truths), 4),
@@ -236,10 +234,8 @@ def _keep(plan, project, folder):
 
 def _start(start):
     """The plan's values that a network to begin with fixes."""
-    if start == "small":
+    if start in SHIPPED:
         return {"filters": 8, "depth": 3}
-    if start == "nuclei":
-        raise ValueError("--from nuclei: this version ships no network `nuclei`; take --from small, or leave it out")
     path = Path(start).expanduser()
     if not path.is_dir():
         raise ValueError(f"--from {start}: must be one of {', '.join(SHIPPED)}, or the folder of a model")

@@ -12,11 +12,13 @@ from .. import pretrained, tiling, training, weight_maps
 from .._backend import keras
 from .._shared.checks import UNLABELLED
 from ..model import build_unet, first_weights, resize_unet
-from ._folders import Pair
 from ._grey import scaled
+from ._pairs import Pair
 from ._plan import REST, ROUND, WIDE, Plan
+from ._sizes import larger, smaller, smaller_pair
 
 MEASURED = 20  # steps
+SHIPPED = {"small": pretrained.SMALL, "nuclei": pretrained.NUCLEI}
 LOOKS = 15  # at the validation loss
 FLIPS = ((), (0,), (1,), (0, 1))
 START = 0.75  # of the columns of a single image train, the others validate
@@ -39,7 +41,10 @@ class Weights:
 
 
 def targets(pair: Pair) -> NDArray[np.int32]:
-    """Ids to train on: a border is opened between those that touch; what was not labelled has an id of its own."""
+    """Ids to train on, of a pair as the networks see it.
+
+    A border is opened between those that touch; what was not labelled has an id of its own.
+    """
     assert pair.ids is not None and pair.ignored is not None
     separated = weight_maps.separate_touching(pair.ids)
     return np.where(pair.ignored, UNLABELLED, separated).astype(np.int32)
@@ -59,8 +64,8 @@ def build(plan: Plan, fold: int = 0, sides: int | None = None) -> keras.Model:
     """A network as the plan says, with its first weights; `sides` is that of the input, open unless given."""
     model = build_unet((sides, sides, 1), base_filters=plan.filters, depth=plan.depth)
     first_weights(model, plan.seed + fold)
-    if plan.start == "small":
-        pretrained.load_weights(model, pretrained.SMALL)
+    if plan.start in SHIPPED:
+        pretrained.load_weights(model, SHIPPED[plan.start])
     elif plan.start != "none":
         pretrained.load_weights(model, Path(plan.start).expanduser() / "network-0.npz")
     return model
@@ -79,7 +84,7 @@ def train_network(
         On the validation images.
     """
     training.set_seed(plan.seed + fold)
-    train, validation = divide(plan, pairs, fold)
+    train, validation = (_seen(plan, part) for part in divide(plan, pairs, fold))
     folder = Path(folder)
     path = folder / f"network-{fold}.npz"
     model = build(plan, fold, plan.tile)
@@ -121,7 +126,7 @@ def with_steps(plan: Plan, pairs: Sequence[Pair], minutes: float) -> Plan:
     return dataclasses.replace(plan, steps=steps, reasons={**reasons, "steps": why})
 
 
-def probability(networks: Sequence[keras.Model], image: np.ndarray) -> NDArray[np.float32]:
+def probability(networks: Sequence[keras.Model], image: np.ndarray, shrink: int = 1) -> NDArray[np.float32]:
     """Probability of an object in an image of any size: the mean of four predictions, one for each flip of the image.
 
     The flips are shared by the networks in turn, so that four networks cost as much as one.
@@ -132,20 +137,23 @@ def probability(networks: Sequence[keras.Model], image: np.ndarray) -> NDArray[n
         With open sides.
     image : (H, W) float32 array
         Grey values in 0..1.
+    shrink : int
+        The networks see the image so many times smaller.
     """
+    shape, image = image.shape, smaller(image, shrink)
     total = np.zeros(image.shape, np.float32)
     looks = max(len(FLIPS), len(networks))
     for number in range(looks):
         axes = FLIPS[number % len(FLIPS)]
         predicted = tiling.predict_tiled(networks[number % len(networks)], np.flip(image, axes))[..., 1]
         total += np.flip(predicted, axes)
-    return total / np.float32(looks)
+    return larger(total / np.float32(looks), shrink, shape)
 
 
 def _loop(plan, model, pairs, steps, callbacks, epoch=1):
     """All that this wing asks of `training.train`."""
     batches = training.TileBatches(
-        [scaled(pair.image, plan.scaling) for pair in pairs],
+        [pair.image for pair in pairs],
         [targets(pair) for pair in pairs],
         model,
         plan.batch_size,
@@ -163,7 +171,7 @@ class _Validation(keras.callbacks.Callback):
     def __init__(self, plan, pairs, opened, path):
         super().__init__()
         weigh, maps = Weights(plan), [targets(pair) for pair in pairs]
-        self.images = [scaled(pair.image, plan.scaling) for pair in pairs]
+        self.images = [pair.image for pair in pairs]
         self.objects, self.weights = [ids > 0 for ids in maps], [weigh(ids) for ids in maps]
         self.opened, self.path, self.lowest = opened, path, np.inf
 
@@ -188,6 +196,11 @@ class _Validation(keras.callbacks.Callback):
         return energy / pixels
 
 
+def _seen(plan, pairs):
+    """The pairs as the networks see them: grey values in 0..1, and smaller."""
+    return [smaller_pair(pair, scaled(pair.image, plan.scaling), plan.shrink) for pair in pairs]
+
+
 def _columns(pair, side):
     """The left or the right part of a pair."""
     assert pair.ids is not None and pair.ignored is not None
@@ -201,5 +214,5 @@ def _seconds(plan, pairs):
     times = []
     model = build(plan, 0, plan.tile)
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.monotonic()))
-    _loop(plan, model, pairs, MEASURED + 3, [clock, training.ProgressBar(show=False)])
+    _loop(plan, model, _seen(plan, pairs), MEASURED + 3, [clock, training.ProgressBar(show=False)])
     return float(np.median(np.diff(times[2:])))

@@ -12,12 +12,13 @@ import numpy as np
 from .. import geometry
 from .._shared.checks import as_positive, as_size
 from .._shared.files import whole
-from ._folders import Pair
 from ._grey import Scaling, choose_scaling
 from ._measure import Row, diameters
+from ._pairs import Pair
 
-VIEW = 1.4  # the receptive field is to be so many diameters of a large object wide
-ACROSS = 3  # objects side by side in the output of a tile
+SEEN = 24  # px: about this diameter has a middling object as the networks see it
+VIEW = 2  # the receptive field is to be so many diameters of a large object wide
+ACROSS = 6  # objects side by side in the output of a tile
 LEAST, MOST = 68, 388  # px: sides of the output of a tile
 FEW = 20  # groups: up to here every image is worth more as training than as validation
 NETWORKS = 4
@@ -34,7 +35,9 @@ class Plan:
     ----------
     scaling : Scaling
     diameter : float
-        Median of the objects, in px.
+        Median of the objects, in px of the files.
+    shrink : int
+        The networks see every so-many-th pixel, as a mean of those around it. Tiles and borders are in these pixels.
     depth, filters, tile, batch_size, steps, learning_rate, seed
         Of the networks and their training. `tile` is the side of the input, in px.
     w0, sigma : float
@@ -63,6 +66,7 @@ class Plan:
     batch_size: int = 1
     seed: int = 0
     start: str = "none"
+    shrink: int = 1
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def table(self) -> str:
@@ -143,9 +147,12 @@ def make_plan(
     median, large = float(np.median(widths)), float(np.percentile(widths, 90))
     values["diameter"] = round(median, 1)
     reasons["diameter"] = f"px, median of {len(widths)} objects; nine in ten are below {large:.0f} px"
-    values["depth"], reasons["depth"] = _depth(large)
+    shrink = as_size(_number("shrink", changes.get("shrink", max(1, round(median / SEEN))), int), "shrink")
+    values["shrink"] = shrink
+    reasons["shrink"] = f"so the middling object is {median / shrink:.0f} px wide for the networks; {SEEN} are enough"
+    values["depth"], reasons["depth"] = _depth(large / shrink)
     depth = as_size(_number("depth", changes.get("depth", values["depth"]), int), "depth")
-    values["tile"], reasons["tile"] = _tile(median, depth, rows)
+    values["tile"], reasons["tile"] = _tile(median / shrink, depth, rows, shrink)
     values["filters"], reasons["filters"] = 8, "a first level of 8; more only where the minutes allow it"
     contacts = sum(row.touching for row in rows)
     values["w0"] = 10.0 if contacts else 0.0
@@ -154,8 +161,8 @@ def make_plan(
         if contacts
         else "no two objects touch: class balance is enough"
     )
-    values["sigma"] = round(float(np.clip(median / 10, 2, 5)), 1)
-    reasons["sigma"] = "px, a tenth of a diameter, at most the paper's 5: a wider ridge would cover small objects"
+    values["sigma"] = round(float(np.clip(median / shrink / 10, 2, 5)), 1)
+    reasons["sigma"] = "px, a tenth of a diameter there, at most the paper's 5: a wider ridge would cover small objects"
     cover = float(np.average([row.cover for row in rows], weights=[row.rows * row.columns for row in rows]))
     values["balance"] = tuple(round(0.5 / part, 4) for part in (1 - cover, cover))
     reasons["balance"] = (
@@ -185,7 +192,7 @@ def change(plan: Plan, changes: Mapping[str, Any]) -> Plan:
     >>> change(plan, {"steps": "500"}).steps
     500
     """
-    allowed = ("depth", "filters", "tile", "w0", "sigma", "steps", "learning_rate", "batch_size")
+    allowed = ("depth", "filters", "tile", "w0", "sigma", "steps", "learning_rate", "batch_size", "shrink")
     for name, given in changes.items():
         if name not in allowed:
             raise ValueError(f"{name}: cannot be set; these can: {', '.join(allowed)}, channel, networks")
@@ -208,7 +215,7 @@ def _number(name, given, kind):
 
 
 def _depth(large):
-    """The smallest depth that sees enough of a large object."""
+    """The smallest depth that sees enough around a large object."""
     fields = {depth: geometry.receptive_field(depth)[0] for depth in (2, 3, 4)}
     depth = next((depth for depth, field in fields.items() if field >= VIEW * large), 4)
     why = f"receptive field {fields[depth]} px: at least {VIEW:g} diameters of a large object ({large:.0f} px)"
@@ -220,9 +227,9 @@ def _depth(large):
     return depth, why
 
 
-def _tile(median, depth, rows):
+def _tile(median, depth, rows, shrink):
     """The smallest legal tile whose output shows some objects side by side, and is no larger than the images."""
-    smallest = min(min(row.rows, row.columns) for row in rows)
+    smallest = -(-min(min(row.rows, row.columns) for row in rows) // shrink)
     wanted = int(np.clip(ACROSS * median, LEAST, MOST))
     loss = 2 * geometry.context_margin(depth)
     start = min(wanted, max(smallest, LEAST)) + loss
@@ -246,7 +253,7 @@ def _folds(pairs, seed, networks=None):
             tuple(last),
         ), f"one stack: its last {len(last)} of {len(members)} slices validate, for neighbours are alike"
     if networks is None and len(order) > FEW or networks == 1:
-        chosen = [name for group in order[: max(1, len(order) // 5)] for name in groups[group]]
+        chosen = [name for group in order[: max(1, round(len(order) / 5))] for name in groups[group]]
         return (tuple(sorted(chosen)),), f"a fifth of {len(order)} groups validates, the rest trains"
     count = min(NETWORKS if networks is None else as_size(networks, "networks", minimum=2), len(order))
     parts = [order[place::count] for place in range(count)]

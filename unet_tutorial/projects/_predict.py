@@ -15,11 +15,12 @@ from PIL import Image
 from .. import plotting
 from .._shared.files import whole
 from .._shared.progress import tqdm
-from ._folders import Finding, Pair, read_images
+from ._folders import read_images
 from ._grey import one_channel, scaled
 from ._masks import LARGEST
 from ._measure import diameters, touching
 from ._model import Model, versions
+from ._pairs import Finding, Pair
 from ._segment import segment
 
 

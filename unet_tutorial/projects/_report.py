@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw
 
 from .. import plotting
 from .._shared.files import whole
-from ._folders import Finding, Pair, Project
 from ._grey import Scaling, scaled
 from ._masks import KINDS
 from ._measure import Row, measure
 from ._model import plan_of
+from ._pairs import Finding, Pair, Project
 
 CLIPPED = 0.02  # of the pixels at the largest value, which is that of the type or of a camera
 CAMERA = {255, 1023, 4095, 16383, 65535}

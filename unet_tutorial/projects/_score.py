@@ -12,8 +12,9 @@ from scipy import ndimage
 from .._shared.files import whole
 from ._compare import Counts, count, total
 from ._files import read_pages
-from ._folders import Finding, read_masks
+from ._folders import read_masks
 from ._grey import one_channel
+from ._pairs import Finding
 from ._predict import read_prediction
 
 COLUMNS = ("seg", "f1", "merged", "split", "iou", "dice")

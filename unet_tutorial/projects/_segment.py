@@ -11,7 +11,6 @@ from scipy import ndimage
 from . import _compare
 
 EIGHT = np.ones((3, 3), int)
-DISC = np.hypot(*np.mgrid[-2:3, -2:3]) <= 2
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 SURE = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)
 CORES = (0.0, 0.03, 0.06, 0.09, 0.12, 0.16)  # of the diameter of an object
@@ -23,13 +22,15 @@ class Rules(NamedTuple):
 
     `threshold`: object where the probability is larger. `sure` and `core`: each object begins as a piece of the pixels
     whose probability is above `sure`, and that lie more than `core` pixels from the edge of these; so a neck that is
-    unsure, or thin, divides two. `smallest`: an object of fewer pixels is none.
+    unsure, or thin, divides two. `smallest`: an object of fewer pixels is none. `reach`: a pixel with two objects no
+    further than so many px goes to the nearer one.
     """
 
     threshold: float = 0.5
     sure: float = 0.0
     core: float = 0.0
     smallest: int = 0
+    reach: float = 2
 
 
 def segment(probability: np.ndarray, rules: Rules) -> NDArray[np.int32]:
@@ -52,7 +53,7 @@ def segment(probability: np.ndarray, rules: Rules) -> NDArray[np.int32]:
     >>> segment(probability, Rules()).tolist()
     [[1, 1, 1, 2, 2, 2, 0]]
     """
-    ids = give_back(divided(probability, rules))
+    ids = give_back(divided(probability, rules), rules.reach)
     sizes = np.bincount(ids.ravel())
     sizes[0] = 0
     firsts = np.unique(ids, return_index=True)
@@ -95,11 +96,11 @@ def divided(probability: np.ndarray, rules: Rules) -> NDArray[np.int32]:
     return np.where(inside, np.where(bare, cores.max() + pieces, owner), 0).astype(np.int32)
 
 
-def give_back(ids: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Close the borders between neighbours: a pixel that has two objects within 2 px goes to the nearer one.
+def give_back(ids: NDArray[np.int32], reach: float = 2) -> NDArray[np.int32]:
+    """Close the borders between neighbours: a pixel that has two objects within `reach` px goes to the nearer one.
 
     `weight_maps.separate_touching` opens borders two pixels wide between objects that touch; a network that has learnt
-    from them opens them too, and so each object lost a pixel there.
+    from them opens them too, and so each object lost a pixel there; more where the network saw a smaller image.
 
     Examples
     --------
@@ -109,8 +110,10 @@ def give_back(ids: NDArray[np.int32]) -> NDArray[np.int32]:
     if ids.max() < 2:
         return ids
     nothing = np.iinfo(np.int32).max
-    largest = ndimage.maximum_filter(ids, footprint=DISC, mode="constant")
-    least = ndimage.minimum_filter(np.where(ids > 0, ids, nothing), footprint=DISC, mode="constant", cval=nothing)
+    side = np.arange(-int(reach), int(reach) + 1)
+    disc = np.hypot(*np.meshgrid(side, side)) <= reach
+    largest = ndimage.maximum_filter(ids, footprint=disc, mode="constant")
+    least = ndimage.minimum_filter(np.where(ids > 0, ids, nothing), footprint=disc, mode="constant", cval=nothing)
     between = (ids == 0) & (largest > 0) & (largest != least)
     nearest = ndimage.distance_transform_edt(ids == 0, return_distances=False, return_indices=True)
     return np.where(between, ids[tuple(nearest)], ids)
@@ -121,6 +124,7 @@ def choose_rules(
     truths: Sequence[np.ndarray],
     ignored: Sequence[np.ndarray],
     diameter: float,
+    reach: float = 2,
 ) -> tuple[Rules, list[tuple[Rules, float]]]:
     """The rules that score best on images with known objects, and the SEG of all that were tried.
 
@@ -133,7 +137,7 @@ def choose_rules(
     >>> truth = np.int32([[1, 1, 1, 0, 0, 0, 2, 2, 2]])
     >>> rules, tried = choose_rules([np.where(truth > 0, 0.65, 0.35)], [truth], [truth < 0], diameter=2)
     >>> rules, max(score for _, score in tried)
-    (Rules(threshold=0.4, sure=0.0, core=0.0, smallest=0), 1.0)
+    (Rules(threshold=0.4, sure=0.0, core=0.0, smallest=0, reach=2), 1.0)
     """
     tried: list[tuple[Rules, float]] = []
 
@@ -143,7 +147,7 @@ def choose_rules(
         return max(tried, key=lambda pair: pair[1])[0]
 
     pairs = itertools.product(THRESHOLDS, SURE)
-    rules = best(Rules(threshold, sure) for threshold, sure in pairs if not sure or sure > threshold)
+    rules = best(Rules(threshold, sure, reach=reach) for threshold, sure in pairs if not sure or sure > threshold)
     cores = sorted({round(part * diameter, 1) for part in CORES} - {0.0})
     rules = best(rules._replace(core=core) for core in cores if core >= 1)
     found = [segment(one, rules) for one in probabilities]
