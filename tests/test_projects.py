@@ -617,6 +617,23 @@ def test_a_thin_neck_and_an_unsure_one_divide_two():
         assert abs(int((ids == 1).sum()) - int((ids == 2).sum())) < 20
 
 
+@pytest.mark.parametrize("depth", [1.0, 3.0, 5.5])
+def test_a_piece_is_cut_where_a_neck_is_thinner_than_both_its_parts(depth):
+    """Two discs and a bridge, of radii and half widths that are known. Within 1.5 px the grid decides."""
+    rng, seen = np.random.default_rng(0), []
+    rows, columns = np.indices((50, 90))
+    for _ in range(30):
+        radii, width = rng.integers(7, 16, 2), rng.integers(1, 9)
+        firm = (np.abs(rows - 25) <= width) & (columns > 22) & (columns < 66)
+        for middle, radius in zip((22, 66), radii):
+            firm |= np.hypot(rows - 25, columns - middle) < radius
+        spare = min(radii) - width - depth
+        if abs(spare) > 1.5:
+            assert _segment._cut(firm, depth).max() == (2 if spare > 0 else 1), (radii, width)
+            seen.append(spare > 0)
+    assert 0 < sum(seen) < len(seen)
+
+
 def test_ids_are_numbered_by_rows_without_gaps_and_small_ones_are_left_out():
     chance = np.zeros((20, 20))
     chance[1:3, 1:3] = chance[1:10, 8:17] = chance[14:19, 2:9] = 1
