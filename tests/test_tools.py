@@ -1,5 +1,6 @@
 """The build itself, on a book of two pages: it runs what changed, nothing else, and a failed build stays failed."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,8 +9,10 @@ import sys
 import nbformat
 import pytest
 
-from tools import ledger, links, notebooks, stamp, text, times
+from tools import ledger, links, live, notebooks, stamp, text, times
 from tools.book import Book, Failed
+from unet_tutorial import pretrained
+from unet_tutorial.projects import _grey, _plan
 
 CONFIG = """title: Toy
 only_build_toc_files: true
@@ -480,3 +483,19 @@ def test_dead_links_are_found_and_live_ones_are_not(tmp_path):
     (tmp_path / "sub/index.html").write_text("")
     found = links.dead_links(tmp_path)
     assert [line.split(": ")[1].split(" ")[0] for line in found] == ["#z", "gone.png", "../c.html"]
+
+
+def test_the_live_page_says_of_each_network_what_its_card_says():
+    files = live.files_of_networks()
+    assert {path.stem for path in pretrained.FOLDER.glob("*.npz")} == {told["name"] for told in live.menu()}
+    for told in live.menu():
+        card = (pretrained.FOLDER / f"{told['name']}.md").read_text("utf-8")
+        terms = re.search("CC0|non-commercial", told["title"])[0]
+        assert terms in card and terms in told["about"]
+        assert all(image["file"] in files or image["file"].startswith("slice") for image in told["images"])
+        assert len(files[f"network-{told['name']}.bin"]) == 4 * live.model(told["name"]).count_params()
+        if told["name"] == "nuclei":
+            assert told["percentiles"] == [_grey.LOW, _grey.HIGH, _grey.RARE] and told["knows"] == _plan.SEEN
+            rules = json.loads((pretrained.FOLDER / "nuclei-measured.json").read_text("utf-8"))
+            assert (told["threshold"], told["smallest"]) == (rules["rules"]["threshold"], rules["rules"]["smallest"])
+            assert set(live.NUCLEI) <= set(rules["sample"]) and "has not seen" in told["images"][0]["about"]

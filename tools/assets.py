@@ -1,19 +1,17 @@
-"""What the explorables of the pages load: pictures of the specimen, the small network, libraries for the browser."""
+"""What the explorables of the pages load: pictures of the specimen, the live U-Net, libraries for the browser."""
 
 import hashlib
 import io
-import json
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from .live import SLICES, files_of_networks, still
 from .notebooks import ROOT, dependencies
 
 FOLDER = Path("book/_extra/explorables")
 PART = slice(64, 256), slice(192, 384)  # rows and columns of the first that the threshold explorer shows
 BENT = slice(60, 300), slice(170, 410)  # those that the elastic explorer deforms
-SLICES = (6, 7, 21)  # none that the small network was trained on; the last one is noisier
 LIBRARIES = {  # file of a page: file of an npm package, installed as package-lock.json pins it
     "tf-core.js": "@tensorflow/tfjs-core/dist/tf-core.es2017.min.js",
     "tf-wasm.js": "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
@@ -30,32 +28,12 @@ def pictures():
     from unet_tutorial.datasets import _synthetic_em
 
     (levels, cells), *others = (_synthetic_em.em_slice(number, 512, 0) for number in SLICES)
-    image = (levels / 255).astype(np.float32)
-    probability = tiling.predict_tiled(pretrained.small_unet(), image)[..., 1]
+    probability = tiling.predict_tiled(pretrained.small_unet(), (levels / 255).astype(np.float32))[..., 1]
     first = {"slice": levels, "label": (cells > 0) * 255, "probability": np.rint(probability * 255)}
     files = {f"{name}.png": png(values) for name, values in first.items()}
     files |= {f"part-{name}.png": png(values[PART]) for name, values in first.items()}
     files |= {f"bent-{name}.png": png(first[name][BENT]) for name in ("slice", "label")}
-    files |= {f"slice-{number}.png": png(levels) for number, (levels, _) in zip(SLICES[1:], others)}
-    return files | {"live.png": still(image, probability)}
-
-
-def still(image, probability):
-    """What the live U-Net shows when its page opens, as a PNG."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from unet_tutorial import metrics, plotting
-
-    plotting.use_style()
-    fig, _ = plotting.show_row(
-        [image, probability, metrics.segments(probability)],
-        ["image", "probability of cell", "segments"],
-        ["image", "probability", "cells"],
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        plotting.save_figure(fig, Path(folder, "still.png"))
-        return Path(folder, "still.png").read_bytes()
+    return files | {f"slice-{number}.png": png(levels) for number, (levels, _) in zip(SLICES[1:], others)}
 
 
 def png(values):
@@ -67,33 +45,20 @@ def png(values):
     return file.getvalue()
 
 
-def network():
-    """The small network's weights, float32, one after the other, and a list of their names and shapes."""
-    import numpy as np
-
-    from unet_tutorial import pretrained
-
-    with np.load(pretrained.SMALL, allow_pickle=False) as saved:
-        arrays = {name: saved[name].astype("<f4") for name in saved.files}
-    shapes = [{"name": name, "shape": array.shape} for name, array in arrays.items()]
-    return {
-        "network.json": json.dumps(shapes).encode(),
-        "network.bin": b"".join(array.tobytes() for array in arrays.values()),
-    }
-
-
 def made(cache, root=ROOT):
     """Name and content of each file that Python makes, from the folder `cache` where nothing they depend on changed."""
-    source = Path(__file__)
+    sources = [Path(__file__).with_name(f"{name}.py") for name in ("assets", "live")]
     digest = hashlib.sha256()
-    for path in [source, root / "requirements.txt", *dependencies(source.read_text(), root)]:
+    needed = {path for source in sources for path in dependencies(source.read_text("utf-8"), root)}
+    for path in [*sources, root / "requirements.txt", *sorted(needed)]:
         digest.update(path.read_bytes())
     folder = cache / digest.hexdigest()[:20]
     if not folder.exists():
         shutil.rmtree(cache, ignore_errors=True)
         partial = cache / "partial"
         partial.mkdir(parents=True)
-        for name, content in {**pictures(), **network()}.items():
+        files = pictures() | files_of_networks()
+        for name, content in {**files, "live.png": still(files)}.items():
             (partial / name).write_bytes(content)
         partial.rename(folder)
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

@@ -1,125 +1,76 @@
-// The live U-Net: the small network of the package on a slice or on the reader's own image, and every map inside it.
-import { GAIN, MARGIN, Network, lay } from "./network.js";
-import { drawing, element, field } from "./parts.js";
-import { fill, readGrey } from "./picture.js";
-import { colour, components } from "./segments.js";
+// The live U-Net: a network of the package on a picture or on the reader's own image, its objects, every map inside it.
+import { LAYERS, drawU, paintMaps } from "./inside.js";
+import { Network, lay } from "./network.js";
+import { csv, objects } from "./objects.js";
+import { element, field } from "./parts.js";
+import { fill, readLevels } from "./picture.js";
+import { encode } from "./png.js";
+import { larger, scaled, smaller } from "./scaling.js";
+import { colour } from "./segments.js";
 
-const SLICES = { "Slice 6": "slice.png", "Slice 7": "slice-7.png", "Slice 21, noisier": "slice-21.png" };
 const LARGEST = 4096; // px a side
 const LOOK = 100; // px of output whose maps are shown
 const STEP = 8; // px that an arrow key moves the look
-const LEVELS = ["contract1", "contract2", "contract3", "bottom", "expand3", "expand2", "expand1"];
+const MOST = 65535; // ids that a mask of 16 bits holds
+const address = (name) => new URL(`data/${name}`, import.meta.url);
 
-/** Layers of the network in order: name, words, kind of the arrow that leads to it, row in the U. */
-export const LAYERS = [
-  { name: "image", words: "The image", kind: "input", row: 0 },
-  ...LEVELS.flatMap((block) => {
-    const row = block === "bottom" ? 3 : Number(block.at(-1)) - 1;
-    const where = block === "bottom" ? "bottom" : `level ${row + 1}, ${block.startsWith("c") ? "contracting" : "expanding"}`;
-    const layers = [1, 2].map((index) => ({ name: `${block}_conv${index}`, words: `convolution ${index}, ${where}`, kind: "conv", row }));
-    if (block.startsWith("contract")) layers.push({ name: `${block}_pool`, words: `max-pooling, ${where}`, kind: "pool", row: row + 1 });
-    if (block.startsWith("expand")) layers.unshift({ name: `${block}_up`, words: `up-convolution, ${where}`, kind: "up", row });
-    return layers;
-  }),
-  { name: "output", words: "probability of cell", kind: "out", row: 0 },
-].map((layer) => ({ ...layer, words: layer.words[0].toUpperCase() + layer.words.slice(1) }));
-
-/** The U as boxes; `choose` is told the name of the layer that is pressed. */
-function drawU(choose) {
-  const column = 30, row = 46, tall = [34, 28, 22, 16];
-  const svg = drawing(column * LAYERS.length, 4 * row + 4);
-  const places = LAYERS.map((layer, index) => [column * (index + 0.5), row * (layer.row + 0.5)]);
-  const boxes = LAYERS.map((layer, index) => {
-    const [x, y] = places[index];
-    if (index) {
-      const [px, py] = places[index - 1];
-      const level = py === y;
-      svg.add("line", { class: layer.kind, x1: px + (level ? 8 : 0), y1: py + (level ? 0 : Math.sign(y - py) * 17), x2: x - (level ? 8 : 0), y2: y - (level ? 0 : Math.sign(y - py) * 17) });
-    }
-    const box = svg.add("g", { class: "box" });
-    box.add("rect", { class: "target", x: x - column / 2, y: y - row / 2, width: column, height: row });
-    box.add("rect", { class: "map", x: x - 7, y: y - tall[layer.row] / 2, width: 14, height: tall[layer.row], rx: 2 });
-    box.add("title", {}, layer.words);
-    box.node.addEventListener("click", () => choose(layer.name));
-    return box.node;
-  });
-  for (const [from, to] of [["contract1_conv2", "expand1_up"], ["contract2_conv2", "expand2_up"], ["contract3_conv2", "expand3_up"]]) {
-    const [a, b] = [from, to].map((name) => places[LAYERS.findIndex((layer) => layer.name === name)]);
-    svg.add("path", { class: "copy", d: `M${a[0] + 9},${a[1] - 9} H${b[0] - 9}` });
-  }
-  return { node: svg.node, mark: (name) => boxes.forEach((box, index) => box.classList.toggle("chosen", LAYERS[index].name === name)) };
-}
-
-/** Paint the channels of some maps side by side, each on its own grey scale. */
-export function paintMaps(canvas, values, [height, width, channels], columns) {
-  const gap = Math.max(1, Math.round(width / 20)), rows = Math.ceil(channels / columns);
-  const full = columns * (width + gap) - gap, tall = rows * (height + gap) - gap;
-  const ranges = Array.from({ length: channels }, () => [Infinity, -Infinity]);
-  values.forEach((value, index) => {
-    const range = ranges[index % channels];
-    range[0] = Math.min(range[0], value);
-    range[1] = Math.max(range[1], value);
-  });
-  const nothing = [0, 0, 0, 0];
-  fill(canvas, full, tall, (pixel) => {
-    const y = Math.floor(pixel / full), x = pixel % full;
-    const row = y % (height + gap), column = x % (width + gap);
-    const channel = Math.floor(y / (height + gap)) * columns + Math.floor(x / (width + gap));
-    if (row >= height || column >= width || channel >= channels) return nothing;
-    const [low, high] = ranges[channel];
-    const grey = high > low ? 255 * (values[(row * width + column) * channels + channel] - low) / (high - low) : 0;
-    return [grey, grey, grey];
-  });
-  return ranges.filter(([low, high]) => low === high).length; // maps that say the same everywhere
-}
-
-export function start(root) {
+export async function start(root) {
+  const networks = await fetch(address("networks.json")).then((answer) => answer.json());
   const still = [...root.childNodes];
-  const state = { image: null, probability: null, threshold: 0.5, look: [0, 0], layer: "contract1_conv2", run: null };
+  const state = { net: null, source: null, full: null, image: null, probability: null, found: null, threshold: 0.5, look: null, run: null, turn: 0 };
   let network = null;
 
-  const choice = field("Image", { choices: Object.keys(SLICES) });
+  const nets = field("Network", { choices: networks.map(({ title }) => title) });
+  const choice = field("Image", { choices: [] });
   const file = element("input", { type: "file", accept: "image/*", id: "live-file" });
   const threshold = field("Threshold", { type: "range", min: 0, max: 1, step: 0.01, value: state.threshold });
+  const smallest = field("Smallest object", { type: "number", min: 1, step: 1, value: 1 }, " px");
+  const across = field("Width of an object", { type: "number", min: 1, step: 1, value: 1 }, " px");
+  const shown = element("p", { class: "shown" });
   const bar = element("progress", { max: 1, value: 0, "aria-label": "Tiles done" });
   const cancel = element("button", { type: "button", hidden: "" }, "cancel");
   const words = element("p", { class: "words", "aria-live": "polite" });
-  const segmented = element("canvas", { role: "img", "aria-label": "The image" });
+  const overlay = element("canvas", { role: "img", "aria-label": "The image" });
   const probability = element("canvas", { role: "img", "aria-label": "Nothing is computed yet" });
+  const caption = element("figcaption");
   const square = element("div", { class: "look", tabindex: 0, role: "group" });
+  const mask = element("button", { type: "button", disabled: "" }, "save the mask (PNG)");
+  const table = element("button", { type: "button", disabled: "" }, "save the table (CSV)");
   const layer = field("Layer", { choices: LAYERS.map(({ words: name }) => name) });
   const maps = element("canvas", { role: "img", "aria-label": "No map is shown yet" });
   const mapWords = element("p", { class: "words", "aria-live": "polite" });
   const u = drawU((name) => { layer.set(LAYERS.find((one) => one.name === name).words); });
 
   const paint = () => {
-    const { image, probability: map, threshold: limit } = state;
-    const { width, height, values } = image;
+    const { full: { width, height, values }, probability: map, found } = state;
+    mask.disabled = table.disabled = !map;
     if (!map) {
-      fill(segmented, width, height, (pixel) => Array(3).fill(255 * values[pixel]));
+      fill(overlay, width, height, (pixel) => Array(3).fill(255 * values[pixel]));
       fill(probability, width, height, () => [128, 128, 128]);
       return;
     }
-    const { ids, count } = components(map.map((value) => value > limit), height, width);
-    const colours = Array.from({ length: count + 1 }, (_, id) => colour(id));
-    fill(segmented, width, height, (pixel) => {
-      const grey = 255 * values[pixel], id = ids[pixel];
+    const colours = Array.from({ length: found.areas.length + 1 }, (_, id) => colour(id));
+    fill(overlay, width, height, (pixel) => {
+      const grey = 255 * values[pixel], id = found.ids[pixel];
       return id ? colours[id].map((part) => 0.6 * grey + 0.4 * part) : [0.35 * grey, 0.35 * grey, 0.35 * grey];
     });
     fill(probability, width, height, (pixel) => Array(3).fill(255 * map[pixel]));
-    segmented.setAttribute("aria-label", `The image, its ${count} segments in colours`);
-    probability.setAttribute("aria-label", "The probability of cell: white is 1, black is 0");
-    return count;
+    overlay.setAttribute("aria-label", `The image, its ${found.areas.length} objects in colours`);
+    probability.setAttribute("aria-label", `The probability of ${state.net.object}: white is 1, black is 0`);
   };
 
-  const tell = (note = "") => {
-    const count = paint();
-    const { width, height } = state.image;
-    words.textContent = note || `${width} x ${height} px: ${count} segments where the probability of cell is above ${state.threshold.toFixed(2)}. ${state.account}`;
+  const count = () => {
+    if (!state.probability) return;
+    const { full, net } = state, least = Math.max(1, Math.floor(smallest.value()) || 1);
+    state.found = objects(state.probability, full, state.threshold, least);
+    paint();
+    const { areas } = state.found, middle = [...areas].sort((a, b) => a - b)[areas.length >> 1];
+    words.textContent = `${full.width} x ${full.height} px: ${areas.length} ${areas.length === 1 ? "object" : "objects"} of at least ${least} px where the ` +
+      `probability of ${net.object} is above ${state.threshold.toFixed(2)}${areas.length ? `; half of them have ${middle} px or more` : ""}. ${state.account}`;
   };
 
   const place = () => {
-    const { image, look } = state;
+    const { image } = state, look = state.look ??= [image.height, image.width].map((side) => Math.floor((side - LOOK) / 2));
     look[0] = Math.max(0, Math.min(look[0], image.height - LOOK));
     look[1] = Math.max(0, Math.min(look[1], image.width - LOOK));
     const percent = (value, side) => `${100 * value / side}%`;
@@ -132,6 +83,7 @@ export function start(root) {
 
   let asked = 0;
   const showMaps = async () => {
+    if (!network || !state.image) return;
     const { look: [top, left], image } = state;
     const chosen = LAYERS.find((one) => one.words === layer.value());
     const ask = ++asked;
@@ -139,29 +91,34 @@ export function start(root) {
     const { values, shape } = await network.features(image, chosen.name, top, left, LOOK);
     if (ask !== asked) return; // a newer one is on its way
     const columns = Math.min(shape[2], Math.max(2, Math.floor(root.clientWidth / 110)));
-    const still = paintMaps(maps, values, shape, columns);
+    const same = paintMaps(maps, values, shape, columns);
     const text = `${chosen.words}: ${shape[2]} ${shape[2] === 1 ? "map" : "maps"} of ${shape[0]} x ${shape[1]} px` +
-      (shape[2] > 1 ? ", each on its own scale from black to white" : "") + (still && shape[2] > 1 ? `; ${still} of them the same everywhere` : "") + ".";
+      (shape[2] > 1 ? ", each on its own scale from black to white" : "") + (same && shape[2] > 1 ? `; ${same} of them the same everywhere` : "") + ".";
     mapWords.textContent = text;
     maps.setAttribute("aria-label", text);
   };
 
   const run = async () => {
-    state.run?.abort();
     const control = state.run = new AbortController();
-    state.probability = null;
+    const { net, source } = state, { words: range, ...full } = scaled(source, net);
+    const shrink = net.knows ? Math.max(1, Math.round(across.value() / net.knows)) : 1;
+    const image = shrink > 1 ? smaller(full, shrink) : full;
+    Object.assign(state, { full, image, probability: null, found: null });
+    const size = !net.knows ? "" : ` The network sees it ${shrink > 1 ? `${shrink} times smaller` : "as large as it is"}: it knows objects about ${net.knows} px wide.`;
+    shown.replaceChildren(...[net.about, source.about, range + source.note + size].map((line) => element("span", {}, `${line} `)));
+    caption.textContent = `Probability of ${net.object}`;
     paint();
     place();
-    const { image } = state;
     const tiles = lay(image.height).offsets.length * lay(image.width).offsets.length;
     cancel.hidden = tiles < 10;
     const begun = performance.now();
     words.textContent = `${tiles} tiles to do.`;
     try {
-      network ??= new Network();
-      state.probability = await network.predict(image, { signal: control.signal, progress: (done, all) => { bar.max = all; bar.value = done; } });
+      network ??= new Network(net.name);
+      const values = await network.predict(image, { signal: control.signal, progress: (done, all) => { bar.max = all; bar.value = done; } });
+      state.probability = shrink > 1 ? larger({ ...image, values }, shrink, full) : values;
       state.account = `${tiles} ${tiles === 1 ? "tile" : "tiles"}, ${((performance.now() - begun) / 1000).toFixed(1)} s.`;
-      tell();
+      count();
       await showMaps();
     } catch (error) {
       if (control !== state.run) return; // another image took its place
@@ -175,31 +132,75 @@ export function start(root) {
     }
   };
 
-  const open = async (blob) => {
-    let bitmap;
-    try {
-      bitmap = await createImageBitmap(blob);
-    } catch {
-      words.textContent = `${blob.name} is not a picture that this browser can read. PNG and JPEG work everywhere, TIFF rarely.`;
-      return;
-    }
-    const { width, height } = bitmap;
-    if (Math.max(width, height) > LARGEST) {
-      words.textContent = `${blob.name} has ${width} x ${height} px. At most ${LARGEST} px a side fit here: cut it or make it smaller.`;
-      return;
-    }
-    state.image = await readGrey(blob);
-    state.look = [state.image.height - LOOK, state.image.width - LOOK].map((room) => Math.max(0, Math.floor(room / 2)));
-    await run();
+  const read = async (blob, name) => {
+    const refuse = () => { throw new Error(`${name} is not a picture that this browser can read. PNG and JPEG work everywhere, TIFF rarely: save it as PNG, of 8 or 16 bits.`); };
+    const { width, height } = await createImageBitmap(blob).catch(refuse);
+    if (Math.max(width, height) > LARGEST) throw new Error(`${name} has ${width} x ${height} px. At most ${LARGEST} px a side fit here: cut it or make it smaller.`);
+    return readLevels(blob).catch(refuse);
   };
 
-  const take = async (name) => {
-    state.image = await readGrey(new URL(`data/${SLICES[name]}`, import.meta.url));
-    state.look = [state.image.height - LOOK, state.image.width - LOOK].map((room) => Math.floor(room / 2));
-    await run();
+  /** Read a picture, then compute. What is asked for meanwhile takes its place. Returns whether it could be read. */
+  const show = async (blob, name, about) => {
+    const turn = ++state.turn;
+    try {
+      const source = await read(await blob, name);
+      if (turn !== state.turn) return false;
+      state.source = { ...source, name, about };
+    } catch (error) {
+      if (turn === state.turn) words.textContent = error.message;
+      return false;
+    }
+    state.look = null;
+    stop();
+    run();
+    return true;
+  };
+
+  const stop = () => {
+    state.run?.abort();
+    state.run = null;
+  };
+
+  const open = async (blob) => {
+    if (await show(blob, blob.name, `Image: ${blob.name}, yours; it stays on this machine.`)) list(blob);
+  };
+
+  /** Fill the menu of images: those for the network, and the reader's own, which is then what is shown. */
+  const list = (own) => {
+    if (own) state.own = own;
+    const titles = state.net.images.map(({ title }) => title);
+    choice.input.replaceChildren(...[...titles, ...(state.own ? [`Yours: ${state.own.name}`] : [])].map((title) => element("option", {}, title)));
+    if (own) choice.input.value = `Yours: ${own.name}`;
+  };
+
+  const take = (title) => {
+    const one = state.net.images.find((image) => image.title === title);
+    if (!one) return open(state.own);
+    return show(fetch(address(one.file)).then((answer) => answer.blob()), one.file, one.about);
+  };
+
+  const takeNetwork = (title) => {
+    const own = choice.value() === `Yours: ${state.own?.name}`;
+    stop();
+    network?.close();
+    network = state.probability = null;
+    state.net = networks.find((net) => net.title === title);
+    threshold.set(state.net.threshold);
+    smallest.set(state.net.smallest);
+    across.node.hidden = !state.net.knows;
+    if (state.net.knows) across.set(state.net.width);
+    list(own && state.own);
+    return take(choice.value());
+  };
+
+  const save = (blob, ending) => {
+    const link = element("a", { href: URL.createObjectURL(blob), download: `${state.source.name.replace(/\.[^.]*$/, "")}-${ending}` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   };
 
   const move = (rows, columns) => {
+    if (!state.image) return;
     state.look = [state.look[0] + rows, state.look[1] + columns];
     place();
     showMaps();
@@ -208,9 +209,10 @@ export function start(root) {
     const steps = { ArrowUp: [-STEP, 0], ArrowDown: [STEP, 0], ArrowLeft: [0, -STEP], ArrowRight: [0, STEP] }[event.key];
     if (steps) { event.preventDefault(); move(...steps); }
   });
-  const view = element("div", { class: "view" }, segmented, square);
+  const view = element("div", { class: "view" }, overlay, square);
   view.addEventListener("click", (event) => {
-    const box = segmented.getBoundingClientRect();
+    if (!state.image) return;
+    const box = overlay.getBoundingClientRect();
     const scale = state.image.width / box.width;
     state.look = [event.clientY - box.top, event.clientX - box.left].map((at) => Math.round(at * scale - LOOK / 2));
     move(0, 0);
@@ -222,20 +224,35 @@ export function start(root) {
     root.classList.remove("over");
     if (event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
   });
+  nets.changed(takeNetwork);
   choice.changed(take);
   file.addEventListener("change", () => { if (file.files.length) open(file.files[0]); });
-  threshold.changed((value) => { state.threshold = value; if (state.probability) tell(); });
+  threshold.changed((value) => { state.threshold = value; count(); });
+  smallest.changed(count);
+  across.changed(() => {
+    if (!state.source || !network) return;
+    state.look = null;
+    stop();
+    run();
+  });
   layer.changed(showMaps);
-  cancel.addEventListener("click", () => { state.run.abort(); });
+  cancel.addEventListener("click", () => { state.run?.abort(); });
+  mask.addEventListener("click", async () => {
+    const { found: { ids, areas }, full } = state;
+    if (areas.length > MOST) words.textContent = `${areas.length} objects do not fit in a mask of 16 bits, ${MOST} do: raise the smallest object.`;
+    else save(await encode(ids, full.width, full.height), "ids.png");
+  });
+  table.addEventListener("click", () => save(new Blob([csv(state.source.name, state.found, state.source)], { type: "text/csv" }), "objects.csv"));
 
-  layer.input.value = LAYERS.find(({ name }) => name === state.layer).words;
+  layer.input.value = LAYERS.find(({ name }) => name === "contract1_conv2").words;
   root.replaceChildren(
-    element("div", { class: "fields" }, choice.node,
-      element("div", { class: "field" }, element("label", { for: "live-file" }, "Or one of your own"), file), threshold.node),
-    element("div", { class: "status" }, bar, cancel), words,
+    element("div", { class: "fields" }, nets.node, choice.node,
+      element("div", { class: "field" }, element("label", { for: "live-file" }, "Or one of your own"), file), threshold.node, smallest.node, across.node),
+    shown, element("div", { class: "status" }, bar, cancel), words,
     element("div", { class: "pair" },
-      element("figure", {}, view, element("figcaption", {}, "Segments over the image. The square is what is looked at below.")),
-      element("figure", {}, probability, element("figcaption", {}, "Probability of cell"))),
+      element("figure", {}, view, element("figcaption", {}, "Objects over the image. The square is what is looked at below.")),
+      element("figure", {}, probability, caption)),
+    element("div", { class: "saves" }, mask, table),
     element("div", { class: "inside" }, element("div", { class: "fields" }, layer.node), u.node), mapWords, maps);
-  take(Object.keys(SLICES)[0]);
+  takeNetwork(nets.value());
 }

@@ -1,4 +1,4 @@
-// The small network of the package in the page: overlap-tile over workers. The same steps as unet_tutorial.tiling.
+// A network of the package in the page: overlap-tile over workers. The same steps as unet_tutorial.tiling.
 export const MARGIN = 44; // px that the output lacks on each side, depth 3
 const UNIT = 8; // tiles lie in phase: at multiples of 2 to the depth
 export const GAIN = 260; // px that the largest tile gives
@@ -30,15 +30,15 @@ export function cut({ values, height, width }, top, left, tileHeight, tileWidth)
   return tile;
 }
 
-/** Workers that share the tiles among them. `close` ends them, and whatever they are doing. */
+/** Workers that share the tiles of the network of a name among them. `close` ends them, and whatever they are doing. */
 export class Network {
-  constructor(threads = Math.min(4, Math.max(1, (navigator.hardwareConcurrency || 2) - 1))) {
+  constructor(name, threads = Math.min(4, Math.max(1, (navigator.hardwareConcurrency || 2) - 1))) {
     this.idle = [];
     this.queue = [];
     this.waiting = new Map();
     this.tickets = 0;
     this.workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL("network_worker.js", import.meta.url));
+      const worker = new Worker(new URL(`network_worker.js?${name}`, import.meta.url));
       worker.onmessage = ({ data }) => {
         const { resolve, reject } = this.waiting.get(data.ticket);
         this.waiting.delete(data.ticket);
@@ -74,7 +74,7 @@ export class Network {
     });
   }
 
-  /** Cell probability of each pixel. `progress` is told how many tiles of how many are done; `signal` cancels. */
+  /** Probability of an object at each pixel. `progress` is told how many tiles of how many are done; `signal` cancels. */
   async predict(image, { progress = () => {}, signal } = {}) {
     const rows = lay(image.height), columns = lay(image.width);
     const result = new Float32Array(image.height * image.width);

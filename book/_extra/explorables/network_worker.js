@@ -1,14 +1,15 @@
-// One thread of the live U-Net: holds the weights, maps one tile to cell probabilities or to the maps of one layer.
+// One thread of the live U-Net: holds the weights of the network that its address names, maps one tile to probabilities or
+// to the maps of one layer.
 importScripts("library/tf-core.js", "library/tf-wasm.js");
 
 let weights;
 
 async function load() {
-  const base = new URL(".", self.location).href;
+  const base = new URL(".", self.location).href, name = self.location.search.slice(1);
   tf.wasm.setWasmPaths(`${base}library/`);
   const [shapes, bytes] = await Promise.all([
-    fetch(`${base}data/network.json`).then((answer) => answer.json()),
-    fetch(`${base}data/network.bin`).then((answer) => answer.arrayBuffer()),
+    fetch(`${base}data/network-${name}.json`).then((answer) => answer.json()),
+    fetch(`${base}data/network-${name}.bin`).then((answer) => answer.arrayBuffer()),
     tf.setBackend("wasm"),
   ]);
   let offset = 0;
