@@ -221,7 +221,7 @@ def test_grey_values_are_scaled_as_by_the_package(open_page):
     images += [np.where(rng.uniform(size=(50, 60)) < 0.995, rng.integers(0, 50, (50, 60)), 65535) for _ in range(20)]
     skewed = np.geomspace(1, 20, 40)  # from few bright pixels to as many bright as dark: both sides of the rule
     images += [1000 * rng.gamma(shape, size=(40, 50)).astype(np.float32) for shape in skewed]
-    images += [rng.integers(0, 65536, (300, 520)), np.full((3, 4), 7)]  # the first is looked at in every second row
+    images += [rng.integers(0, 65536, (520, 530)), np.full((3, 4), 7)]  # of the first every second row and column count
     told = open_page(PAGE).evaluate(
         """async (images) => {
         const { scaled } = await import(new URL("../explorables/scaling.js", location));
