@@ -478,6 +478,20 @@ def test_12_bits_in_16_are_seen_in_full_and_the_own_image_stays_when_the_network
     assert page.complaints == []
 
 
+@pytest.mark.parametrize("width, size", [(24, "as large as it is"), (100, "4 times smaller")])
+def test_the_network_sees_an_image_at_the_size_that_the_width_of_an_object_asks_for(open_page, models, width, size):
+    page = open_page(PAGE)
+    live = choose(page, "nuclei")
+    live.get_by_label("Smallest object").fill("1")
+    live.get_by_label("Width of an object").fill(str(width))
+    page.wait_for_function("size => document.querySelector('.live .shown').textContent.includes(size)", arg=size)
+    said(page, "px where")
+    told = {**MENU["nuclei"], "width": width}
+    probability = assets.predicted(picture("nuclei"), told, models["nuclei"])[1]
+    assert abs(count(page) - ndimage.label(probability > told["threshold"])[1]) <= 1
+    assert page.complaints == []
+
+
 def test_what_a_canvas_cuts_and_what_holds_one_value_is_said(open_page):
     page = open_page(PAGE)
     live = choose(page, next(iter(MENU)))
