@@ -17,6 +17,7 @@ BESIDE = {  # what chapters and outsiders use of rooms that have no face
     "experiments.recipes": ("runs_of",),
     "experiments.records": ("configuration", "faults", "path_of", "read", "score", "scores"),
     "experiments.runs": ("rerun", "run"),
+    "experiments.separation": ("read", "shown"),
     "experiments.timing": ("local_workers", "noise"),
 }
 MODULES = sorted(imports.modules(notebooks.ROOT, notebooks.PACKAGE))
