@@ -127,9 +127,11 @@ def flooded(height: np.ndarray, seeds: np.ndarray, mask: np.ndarray) -> NDArray[
     """A seeded watershed: the seeds grow over the mask, downhill. A piece of it without a seed stays one piece."""
     from skimage.segmentation import watershed
 
-    bare, _ = ndimage.label(mask)
-    seeded = np.unique(bare[seeds > 0])
-    markers = np.where(np.isin(bare, seeded), seeds, np.where(bare > 0, seeds.max() + bare, 0))
+    piece, count = ndimage.label(mask)
+    seeded = np.zeros(count + 1, bool)
+    seeded[piece[seeds > 0]] = True
+    seeded[0] = True
+    markers = np.where(seeded[piece], seeds, seeds.max() + piece)
     return kept(watershed(-height, markers, mask=mask))
 
 
