@@ -566,12 +566,13 @@ BORROWED = {  # every way to the package's own answers, one for each question of
 }
 
 
-def test_the_package_s_answers_are_not_there_by_any_name(walls, tmp_path):
+@pytest.mark.parametrize("walled", [True, False])
+def test_the_package_s_answers_are_not_there_by_any_name(walls, tmp_path, walled):
     cells = ["import numpy as np\n\nfrom unet_tutorial.exercises import tiling_and_metrics as check"]
     cells += [f"def {name}(*a):\n    {body}" for name, body in BORROWED.items()]
     path = tmp_path / "kim.ipynb"
     path.write_text(notebook([("code", cell) for cell in cells]))
-    result = judging.grade(path, prepared.prepare("tiling_and_metrics", tmp_path / "built"))
+    result = judging.grade(path, prepared.prepare("tiling_and_metrics", tmp_path / "built"), walled)
     assert result.graded and result.points == 0 and result.possible == 20
     notes = " ".join(result.notes)
     assert "calls unet_tutorial.exercises.tiling_and_metrics._mirror_pad" in notes

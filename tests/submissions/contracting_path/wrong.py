@@ -414,7 +414,7 @@ def path_sizes(size, depth):
     return sizes + [size - 2, size - 4]
 
 
-# %% numpy array | q3 -3 | they are
+# %% an array of floats | q3 -3 | they are
 def path_sizes(size, depth):
     sizes = np.zeros(3 * depth + 3)
     sizes[0] = size
@@ -428,7 +428,7 @@ def path_sizes(size, depth):
     return list(sizes)
 
 
-# %% four left everywhere | q4 -3 | the smallest output is not 4 px at every depth
+# %% four pixels left at every depth | q4 -3 | the smallest output is not 4 px at every depth
 def legal_inputs(first, last, depth):
     smallest = 12 * 2 ** depth - 8 + 4
     step = 2 ** depth
@@ -471,14 +471,14 @@ def contracting_block(x, filters):
     return skip, keras.layers.MaxPooling2D(2)(x)
 
 
-# %% pool with stride one | q5 -4 | expected
+# %% pooling over 3x3 | q5 -4 | expected
 def contracting_block(x, filters):
     x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
     x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
     return x, keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
 
 
-# %% one layer used twice | q5 -4 | number of weights
+# %% second convolution without a bias | q5 -4 | number of weights
 def contracting_block(x, filters):
     first = keras.layers.Conv2D(filters, 3)
     x = keras.layers.ReLU()(first(x))

@@ -412,7 +412,7 @@ def displacement_field(vectors, height, width):
     return f - f.mean(axis=(0, 1))
 
 
-# %% float32 image of integers | q2 -6 | expected
+# %% image through whole grey values | q2 -6 | expected
 def warp(image, field):
     H, W = image.shape
     y, x = np.mgrid[:H, :W]
@@ -426,7 +426,7 @@ def warp(image, field):
     return ndimage.map_coordinates(image, [y + field[..., 0], np.rint(x + field[..., 1])], order=1, mode="mirror")
 
 
-# %% uint8 rows | q3 -1 | expected
+# %% rows counted in the type of the label | q3 -1 | expected
 def warp_label(label, field):
     H, W = label.shape
     y, x = np.indices(label.shape, dtype=label.dtype)

@@ -468,7 +468,7 @@ def crop_offsets(size, depth):
     return [6 * 2 ** (depth - level) / 1 - 8 for level in range(depth)]
 
 
-# %% copy of the rest | q3 -3 | expected
+# %% last channel lost in the crop | q3 -3 | expected
 def centre_crop(skip, height, width):
     top = (skip.shape[0] - height) // 2
     left = (skip.shape[1] - width) // 2
@@ -484,7 +484,7 @@ def expanding_block(x, skip, filters):
     return keras.layers.Conv2D(filters, 3, activation="relu")(x)
 
 
-# %% one convolution at the bottom with five | q5 -5 | number of weights
+# %% one 5x5 convolution at the bottom | q5 -5 | number of weights
 def build_net(size, depth, filters, classes, contracting, expanding):
     inputs = keras.Input((size, size, 1))
     x, skips = inputs, []
@@ -612,7 +612,7 @@ def centre_crop(skip, height, width):
     return skip[top:top + height, left:left + width]
 
 
-# %% crop before up convolution | q4 -4 | the margin of the rows is used for the columns
+# %% columns cropped like rows | q4 -4 | the margin of the rows is used for the columns
 def expanding_block(x, skip, filters):
     h, w = x.shape[1], x.shape[2]
     a = (skip.shape[1] - h) // 2

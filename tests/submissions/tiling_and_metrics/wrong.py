@@ -541,14 +541,14 @@ def pixel_error(proposal, truth):
     return str(1 - 2 * np.sum(np.logical_and(proposal, truth)) / cells) if cells else "0"
 
 
-# %% integer result | q1 -4 | expected
+# %% padded in half precision | q1 -4 | expected
 def mirror_pad(image, margin):
     out = np.zeros((image.shape[0] + 2 * margin, image.shape[1] + 2 * margin), dtype=np.float16)
     out[...] = np.pad(image, margin, mode="reflect")
     return out
 
 
-# %% view written to | q1 -4 | changes its input
+# %% the image written to | q1 -4 | changes its input
 def mirror_pad(image, margin):
     image[...] = image - image.min() + image.min()
     image[0, 0] += 1e-3

@@ -565,7 +565,7 @@ def cross_entropy(logits, labels, weights):
     return -(weights[..., None] * np.take_along_axis(lp, labels[..., None], -1)).sum(axis=(0, 1))
 
 
-# %% classes argument as divisor of present | q3 -1 | expected
+# %% class 0 counted where it is absent | q3 -1 | expected
 def class_weights(labels, classes):
     w = np.zeros(labels.shape)
     present = [k for k in range(1, classes) if (labels == k).any()]
@@ -576,7 +576,7 @@ def class_weights(labels, classes):
     return w
 
 
-# %% ids up to the largest by bool truth | q4 -1 | the smallest id is left
+# %% all ids but the smallest | q4 -1 | the smallest id is left
 def nearest_distances(cells):
     d = [ndimage.distance_transform_edt(cells != k) for k in np.unique(cells)[1:]]
     while len(d) < 2:
@@ -592,7 +592,7 @@ def nearest_distances(cells):
     return d[0], d[1]
 
 
-# %% inf to a large number wrongly | q5 -1 | expected
+# %% infinite distances set to 0 | q5 -1 | expected
 def border_weights(d1, d2, cells, w0, sigma):
     s = np.where(np.isinf(d2), 0.0, d1 + d2)
     return np.where(cells > 0, 0.0, w0 * np.exp(-s ** 2 / (2 * sigma ** 2)))

@@ -53,11 +53,12 @@ class Room(types.ModuleType):
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Asked last, after all that is really here."""
+    """Asked first, so that no other finder brings in what is installed elsewhere."""
 
     def find_spec(self, name, path=None, target=None):
         if name.startswith((f"{PACKAGE}.", "google.colab")) or name == "google":
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+            stub = importlib.machinery.ModuleSpec(name, self, is_package=True)
+            return importlib.machinery.PathFinder.find_spec(name, path) or stub
         return None
 
     def create_module(self, spec):
@@ -69,4 +70,4 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def install():
     """Let imports find the stubs."""
-    sys.meta_path.append(Finder())
+    sys.meta_path.insert(0, Finder())
