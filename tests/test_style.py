@@ -24,7 +24,7 @@ WIDE = {
     "ablations": 16,
     "why_unet": 27,
 }  # wider lines
-UNFOLDED = {"expanding_path", "overlap_tile", "training", "your_own_images", "results", "ablations", "why_unet"}
+UNFOLDED = {"expanding_path", "overlap_tile", "training", "results", "ablations", "why_unet"}
 PHRASES = ("but for", "no fewer", "for want of", "in earnest", "its own affair", "hardly tell")
 ONE_WORD = "%pip install"  # an address cannot be broken
 
