@@ -14,17 +14,7 @@ each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.s
 
 BOOLS = 6  # outputs of the whole book that may be only True or False: a reader wants the numbers that were compared
 WIDTH = 84  # columns of code that fit into the page
-# What is left, at most; in all other chapters nothing.
-UNANSWERED = {"results": 1, "ablations": 3}  # predictions without an answer in words
-WIDE = {  # lines of code wider than the page
-    "expanding_path": 9,
-    "overlap_tile": 11,
-    "training": 7,
-    "results": 49,
-    "ablations": 16,
-    "why_unet": 27,
-}
-UNFOLDED = {"results", "ablations", "why_unet"}  # chapters that show all of their code
+WIDE = {"expanding_path": 9, "overlap_tile": 11, "training": 7}  # lines wider than the page that are left, at most
 PHRASES = ("but for", "no fewer", "for want of", "in earnest", "its own affair", "hardly tell")
 ONE_WORD = "%pip install"  # an address cannot be broken
 
@@ -86,7 +76,7 @@ def test_a_prediction_is_answered_in_words(path):
         answer = [part for part in below.split("\n\n") if not part.startswith("**Figure.**")]
         if not answer or answer[0].startswith(("#", "**Predict.**", ":::")):
             unanswered.append(cell.source)
-    assert len(unanswered) <= UNANSWERED.get(path.stem, 0), unanswered
+    assert unanswered == []
 
 
 @each_chapter
@@ -117,8 +107,6 @@ def machinery(cell):
 
 @each_chapter
 def test_machinery_is_folded_on_the_page_and_what_installs_or_draws_in_colab_too(path):
-    if path.stem in UNFOLDED:
-        return
     for cell in code_cells(path):
         kind, folded = machinery(cell), {"hide-input", "hide-cell"} & {*tags(cell)}
         assert bool(kind) == ("hide-input" in tags(cell)) or "hide-cell" in tags(cell), cell.source
@@ -138,8 +126,6 @@ def test_no_page_has_a_phrase_that_a_dictionary_does_not_translate(path):
 
 @each_chapter
 def test_the_table_of_claims_is_folded(path):
-    if path.stem in UNFOLDED:
-        return
     claims = next(cell.source for cell in notebooks.read(path).cells if cell.source.startswith(ledger.HEADING))
     table = [line for line in claims.splitlines() if line.startswith("|")]
     assert re.search(r"<details><summary>.+</summary>\n\n" + re.escape("\n".join(table)) + "\n\n</details>", claims)
