@@ -201,3 +201,34 @@ def segment(images):
 def segment(images):
     p = np.stack([probability(image)[..., 1] for image in images])
     return 0.8 * p + 0.2 * p.mean(axis=0)
+
+
+# %% divided by the largest of the stack | q2 -2 | something is computed over all slices at
+def segment(images):
+    p = np.stack([probability(image)[..., 1] for image in images])
+    return p / p.max()
+
+
+# %% shifted by the margin | q2 -2, q3 -12 | the prediction lies beside the
+def segment(images):
+    return np.stack([np.roll(probability(image)[..., 1], 20, axis=1) for image in images])
+
+
+# %% sorted slices | q2 -2, q3 -12 | the slices come back in another order
+def segment(images):
+    order = np.argsort(images.mean(axis=(1, 2)))
+    return np.stack([probability(image)[..., 1] for image in images[order]])
+
+
+# %% shifted by five rows | q2 -2, q3 -6 | the prediction lies beside the
+def segment(images):
+    return np.stack([np.roll(probability(image)[..., 1], -5, axis=0) for image in images])
+
+
+# %% only even sides | q2 -2 | what is left over beside whole
+def segment(images):
+    out = np.zeros(images.shape)
+    for k, image in enumerate(images):
+        h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+        out[k, :h, :w] = probability(image[:h, :w])[..., 1]
+    return out

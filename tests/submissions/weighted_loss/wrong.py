@@ -718,3 +718,10 @@ def cross_entropy(logits, labels, weights):
     z = logits - logits.max(-1, keepdims=True)
     lp = z - np.log(np.exp(z).sum(-1, keepdims=True))
     return round(float(-(weights * np.take_along_axis(lp, labels[..., None], -1)[..., 0]).sum()), 3)
+
+
+# %% the smallest id taken for background | q5 -2 | expected
+def border_weights(d1, d2, cells, w0, sigma):
+    w = w0 * np.exp(-(d1 + d2) ** 2 / (2 * sigma ** 2))
+    w[cells != cells.min()] = 0
+    return w
