@@ -12,7 +12,7 @@ BOOK = Book()
 CHAPTERS = BOOK.chapters()
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
-BOOLS = 6  # outputs of the whole book that may be only True or False: a reader wants the numbers that were compared
+BOOLS = 5  # outputs of the whole book that may be only True or False: a reader wants the numbers that were compared
 WIDTH = 84  # columns of code that fit into the page
 WIDE = {"expanding_path": 9, "overlap_tile": 11, "training": 7}  # lines wider than the page that are left, at most
 PHRASES = ("but for", "no fewer", "for want of", "in earnest", "its own affair", "hardly tell")
