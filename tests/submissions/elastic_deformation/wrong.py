@@ -449,7 +449,7 @@ def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
     return warp(image, field), warp_label(label, field)
 
 
-# %% image normalised on the way | q4 -3 | expected
+# %% image normalised on the way | q4 -3 | is not what `warp` makes
 def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
     field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
     return np.clip(warp(image, field), 0, 1), warp_label(label, field)
@@ -603,7 +603,7 @@ def displacement_field(vectors, height, width):
     return np.stack(parts, axis=-1).astype(np.float16).astype(np.float32)
 
 
-# %% results rounded | q4 -2 | expected
+# %% results rounded | q4 -2 | is not what `warp` makes
 def deform(image, label, sigma, rng, displacement_field, warp, warp_label):
     field = displacement_field(rng.normal(0, sigma, (3, 3, 2)), *image.shape)
     return np.round(warp(image, field), 4), warp_label(label, field)
