@@ -164,14 +164,14 @@ def segment(images):
 # %% cropped to a multiple of 16 | q2 -4 | expected
 def segment(images):
     H, W = images.shape[1] // 16 * 16, images.shape[2] // 16 * 16
-    return np.stack([probability(image[:H, :W])[..., 1] for image in images])
+    return np.stack([predict_tiled(model, image[:H, :W])[..., 1] for image in images])
 
 
 # %% hard coded 256 | q2 -4 | raised ValueError
 def segment(images):
     out = np.zeros((len(images), 256, 256))
     for k, image in enumerate(images):
-        out[k] = probability(image)[..., 1]
+        out[k] = predict_tiled(model, image)[..., 1]
     return out
 
 
@@ -179,7 +179,7 @@ def segment(images):
 def segment(images):
     images -= 0.0
     images *= 0.999
-    return np.stack([probability(image)[..., 1] for image in images])
+    return np.stack([predict_tiled(model, image)[..., 1] for image in images])
 
 
 # %% threshold on a string | q3 -12 | expected
@@ -189,40 +189,40 @@ THRESHOLD = "0.5"
 # %% standardised by the stack | q2 -2 | something is computed over all slices at
 def segment(images):
     a = (images - images.min()) / (images.max() - images.min())
-    return np.stack([probability(image)[..., 1] for image in a])
+    return np.stack([predict_tiled(model, image)[..., 1] for image in a])
 
 
 # %% upside down | q2 -2, q3 -12 | expected
 def segment(images):
-    return np.stack([probability(image[::-1])[..., 1] for image in images])
+    return np.stack([predict_tiled(model, image[::-1])[..., 1] for image in images])
 
 
 # %% mean of the slices | q2 -2 | something is computed over all slices at
 def segment(images):
-    p = np.stack([probability(image)[..., 1] for image in images])
+    p = np.stack([predict_tiled(model, image)[..., 1] for image in images])
     return 0.8 * p + 0.2 * p.mean(axis=0)
 
 
 # %% divided by the largest of the stack | q2 -2 | something is computed over all slices at
 def segment(images):
-    p = np.stack([probability(image)[..., 1] for image in images])
+    p = np.stack([predict_tiled(model, image)[..., 1] for image in images])
     return p / p.max()
 
 
 # %% shifted by the margin | q2 -2, q3 -12 | the prediction lies beside the
 def segment(images):
-    return np.stack([np.roll(probability(image)[..., 1], 20, axis=1) for image in images])
+    return np.stack([np.roll(predict_tiled(model, image)[..., 1], 20, axis=1) for image in images])
 
 
 # %% sorted slices | q2 -2, q3 -12 | the slices come back in another order
 def segment(images):
     order = np.argsort(images.mean(axis=(1, 2)))
-    return np.stack([probability(image)[..., 1] for image in images[order]])
+    return np.stack([predict_tiled(model, image)[..., 1] for image in images[order]])
 
 
 # %% shifted by five rows | q2 -2, q3 -6 | the prediction lies beside the
 def segment(images):
-    return np.stack([np.roll(probability(image)[..., 1], -5, axis=0) for image in images])
+    return np.stack([np.roll(predict_tiled(model, image)[..., 1], -5, axis=0) for image in images])
 
 
 # %% only even sides | q2 -2 | what is left over beside whole
@@ -230,5 +230,5 @@ def segment(images):
     out = np.zeros(images.shape)
     for k, image in enumerate(images):
         h, w = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
-        out[k, :h, :w] = probability(image[:h, :w])[..., 1]
+        out[k, :h, :w] = predict_tiled(model, image[:h, :w])[..., 1]
     return out
