@@ -191,8 +191,8 @@ def of_image(found: np.ndarray, cells: np.ndarray) -> list[float]:
     Examples
     --------
     >>> cells = np.repeat([0, 1, 2], 30)[None]
-    >>> of_image((cells > 0).astype(int), cells)  # two nuclei in one segment: half of it is each of them
-    [2, 1, 0, 0.0, 30.0, 60.0]
+    >>> of_image((cells > 0).astype(int), cells)  # two nuclei in one segment: each is half of it
+    [2, 1, 0, 0.5, 30.0, 60.0]
     """
     shared = np.histogram2d(found.ravel(), cells.ravel(), [np.arange(ids.max() + 2) for ids in (found, cells)])[0]
     areas = [shared.sum(axis=axis)[1:] for axis in (1, 0)]
