@@ -26,7 +26,7 @@ STUCK = {"one tile not learnt", "dead units", "rate too low"}
 UPSET = {*STUCK, "loss at the start", "rate too high"}
 EXPLAINS = {  # a fault that is seen for certain, and what follows from it
     "grey values too large": UPSET,
-    "images nearly blank": STUCK,
+    "images nearly blank": UPSET,
     "relu before the output": UPSET,
     "soft-max twice": UPSET,
     "no soft-max": UPSET,
@@ -36,7 +36,18 @@ EXPLAINS = {  # a fault that is seen for certain, and what follows from it
     "loss at the start": {"one tile not learnt", "rate too high", "dead units"},
     "weights of the pixels": {*STUCK, "rare class"},
     "labels of one class": UPSET,
-    "rare class": {"one tile not learnt"},
+    "labels of other images": {"one tile not learnt", "objects larger than the field"},
+    **dict.fromkeys(
+        (
+            "rare class",
+            "shifted labels",
+            "random prediction",
+            "batch of one",
+            "objects larger than the field",
+            "objects lost by pooling",
+        ),
+        {"one tile not learnt"},
+    ),
     "nothing to train": STUCK,
     "dead units": {"one tile not learnt", "rate too low"},
     "rate too high": {"dead units"},
@@ -210,9 +221,8 @@ def _of_network(model, taken, sample, optimizer, loss, pictures):
     findings.append(net.heart_sign(by_heart, reference, after, tile, ending.bounded))
     findings.append(net.gradient_sign(by_heart, model))
     own = net.steps(model, loss, _copy(optimizer, model), taken, 40, SECONDS)
-    units = net.unit_shares(model, few)
     pictures["own"], pictures["updates"] = own.losses, own.updates
-    findings += net.rate_signs(own, reference, units, by_heart)
+    findings += net.rate_signs(own, reference, units, net.unit_shares(model, few))
     return findings
 
 

@@ -77,7 +77,8 @@ class Probe:
     @property
     def nothing(self) -> float:
         """Of outputs that say the same of all classes: K classes, log K."""
-        level = (0.5 if self.ending.channels == 1 else 1 / self.ending.channels) if self.ending.bounded else 0.0
+        channels, bounded = self.ending.channels, self.ending.bounded
+        level = (0.5 if bounded else 0.0) if channels == 1 else 1 / channels
         return self(np.full(self.right.shape, level))
 
 
@@ -179,7 +180,7 @@ def unit_shares(model, images) -> dict[str, float]:
     ]
     if not chosen:
         return {}
-    values = keras.Model(model.inputs, [layer.output for layer in chosen])(images, training=False)
+    values = keras.Model(model.inputs[0], [layer.output for layer in chosen])(images, training=False)
     values = values if isinstance(values, (list, tuple)) else [values]
     return {
         layer.name: float((ops.convert_to_numpy(ops.cast(one, "float32")) == 0).all(axis=(0, 1, 2)).mean())
@@ -301,9 +302,31 @@ def gradient_sign(run, model) -> Finding:
     return Finding("gradients", f"{seen}; none in {', '.join(without[:3])}" if without else seen)
 
 
-def rate_signs(run, reference, units, by_heart) -> list[Finding]:
-    """Steps of the optimizer that was given: how far each moves a kernel, beside the size of the kernel."""
+def rate_signs(run, reference, before, after) -> list[Finding]:
+    """Steps of the optimizer that was given: how far each moves a kernel, beside the size of the kernel.
+
+    Too high: the loss is not finite; or has come to five times what knowing nothing costs; or a step moves the median
+    kernel by 0.3 of its size, so that three steps make another network of it. Adam with a rate of 0.01, which is high
+    and trains, moves it by 0.05. Too low: a step moves it by less than 1/50,000 of its size, so that it takes more
+    steps than the longest trainings make. Momentum 0.99 with a rate of 0.001, which is slow and trains, is far above.
+    """
     ratio = float(np.median(list(run.updates.values())))
-    seen = f"a step moves a kernel by {ratio:.1g} of its size; loss {run.losses[0]:.3g} to {run.losses[-1]:.3g}"
-    seen += f" in {len(run.losses)} steps"
+    peak, end = max(run.losses), float(np.mean(run.losses[-5:]))
+    seen = f"a step moves a kernel by {ratio:.1g} of its size"
+    seen += f"; loss {run.losses[0]:.3g}, at most {peak:.3g}, then {end:.3g}"
+    killed = [name for name, share in after.items() if share == 1 and before[name] < 1]
+    if killed:
+        seen += f"; all units of {killed[0]} are dead now"
+    upset = not np.isfinite(end) or peak > max(5 * abs(reference), 2 * run.losses[0]) or ratio > 0.3
+    if upset or killed:
+        return [Finding("learning rate", seen, "suspect", "rate too high")]
+    if ratio < 2e-5:
+        return [
+            Finding(
+                "learning rate",
+                f"{seen}; {1 / max(ratio, 1e-12):.0e} steps to change it by its size",
+                "suspect",
+                "rate too low",
+            )
+        ]
     return [Finding("learning rate", seen)]
