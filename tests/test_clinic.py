@@ -1,6 +1,7 @@
 """The examination before training: silent on healthy runs, names faults that are made on purpose, changes nothing."""
 
 import functools
+import itertools
 import random
 
 import matplotlib.pyplot as plt
@@ -64,6 +65,16 @@ def faults(*arguments, **options):
 
 def adam(rate=3e-3):
     return training.fast_optimizer(rate)
+
+
+HEALTHY = tuple(itertools.product(("tissue", "cells", "nuclei"), ("valid", "same"), (1,)))
+
+
+@pytest.mark.parametrize("name, padding, seed", HEALTHY, ids=str)
+def test_healthy_runs_have_no_suspect(name, padding, seed):
+    model = net(seed, padding)
+    found = training.examine(model, tiles(model, name, seed), adam())
+    assert found.healthy, str(found)
 
 
 def test_batch_normalization_with_eight_tiles_is_no_fault():
