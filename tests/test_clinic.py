@@ -224,6 +224,13 @@ def test_a_place_is_found_again_turned_and_flipped_and_nowhere_else():
     assert best[0] == pytest.approx(1, abs=1e-6) and best[1] < 0.5
 
 
+def test_a_lone_spot_is_no_place():
+    known, held_out = np.zeros((2, 60, 60)), np.zeros((1, 60, 60))
+    known[0, 20, 31] = known[1, 40, 12] = held_out[0, 30, 30] = 1
+    blur = signs.ndimage.gaussian_filter
+    assert signs._sightings(known - blur(known, (0, 2, 2)), held_out - blur(held_out, (0, 2, 2))).max() < 0.5
+
+
 def test_the_area_under_the_curve_is_the_share_of_pairs_in_order():
     rng = np.random.default_rng(0)
     first, second = rng.normal(0.5, 1, 80), rng.normal(0, 1, 120)
