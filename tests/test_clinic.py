@@ -124,6 +124,13 @@ def with_dead_layer():
     return model, tiles(model), adam()
 
 
+def with_equal_weights():
+    model = net()
+    kernel, bias = model.get_layer("bottom_conv1").get_weights()
+    model.get_layer("bottom_conv1").set_weights([0 * kernel + 0.1, bias])
+    return model, tiles(model), adam()
+
+
 CASES = {
     "relu before the output": lambda: made(activation="relu"),
     "soft-max twice": lambda: made(activation="softmax"),
@@ -135,7 +142,11 @@ CASES = {
     "labels of one class": lambda: spoilt(lambda images, labels, weights: (images, labels // 255, weights)),
     "labels are no classes": lambda: spoilt(lambda images, labels, weights: (images, labels * 7, weights)),
     "interpolated labels": lambda: spoilt(lambda images, labels, weights: (images, blurred(labels) / 255, weights)),
+    "interpolated labels (uint8)": lambda: spoilt(
+        lambda images, labels, weights: (images, blurred(labels).astype(np.uint8), weights)
+    ),
     "grey values too large": lambda: spoilt(lambda images, labels, weights: (255 * images, labels, weights)),
+    "images nearly blank": lambda: spoilt(lambda images, labels, weights: (images / 257, labels, weights)),
     "values not finite": lambda: spoilt(lambda images, labels, weights: (images * np.nan, labels, weights)),
     "weights of the pixels": lambda: spoilt(lambda images, labels, weights: (images, labels, weights * (labels == 0))),
     "shifted labels": lambda: made(change=lambda ids: np.roll(ids, (5, 0), (0, 1))),
@@ -144,6 +155,11 @@ CASES = {
         lambda images, labels, weights: (images, labels * (np.arange(labels.shape[1])[:, None] < 3), weights)
     ),
     "dead units": with_dead_layer,
+    "first weights": with_equal_weights,
+    "rate too high": lambda: made(adam(1.0)),
+    "rate too high (momentum)": lambda: made(training.paper_optimizer(1.0)),
+    "rate too low": lambda: made(adam(1e-6)),
+    "rate too low (momentum)": lambda: made(training.paper_optimizer(1e-6)),
 }
 
 
