@@ -14,7 +14,6 @@ each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.s
 
 BOOLS = 5  # outputs of the whole book that may be only True or False: a reader wants the numbers that were compared
 WIDTH = 84  # columns of code that fit into the page
-WIDE = {"expanding_path": 9, "overlap_tile": 11, "training": 7}  # lines wider than the page that are left, at most
 PHRASES = ("but for", "no fewer", "for want of", "in earnest", "its own affair", "hardly tell")
 ONE_WORD = "%pip install"  # an address cannot be broken
 
@@ -87,7 +86,7 @@ def test_code_fits_the_page(path):
         for line in cell.source.splitlines()
         if len(line) > WIDTH and ONE_WORD not in line
     ]
-    assert len(wide) <= WIDE.get(path.stem, 0), wide
+    assert wide == []
 
 
 def machinery(cell):
