@@ -124,7 +124,7 @@ class Examination:
             left.contour(label > label.min(), [0.5], colors="#E69500", extent=box, origin="upper")
         left.set_title("a tile and the edge of its label")
         if seen.get("learnt") is not None:
-            right.imshow(seen["learnt"], cmap="gray", vmin=0)
+            right.imshow(seen["learnt"], cmap="gray")
         right.set_title("the tile, learnt by heart")
         for name, style in (("by heart", "-"), ("own", "--")):
             if len(seen.get(name, ())):
