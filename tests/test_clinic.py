@@ -205,7 +205,7 @@ def test_what_cannot_be_examined_is_refused():
     with pytest.raises(ValueError, match="batches: hold no batch"):
         training.examine(model, [])
     images, labels, weights = tiles(model)[0]
-    with pytest.raises(ValueError, match=r"labels of \(52, 52\) px.*crop"):
+    with pytest.raises(ValueError, match=r"labels of \(76, 76\) px.*crop"):
         training.examine(net(padding="same"), [(images, labels, weights)] * 4)
     with pytest.raises(ValueError, match="must have weights and one output"):
         training.examine(keras.Sequential([layers.Conv2D(2, 1)]), [(images, labels, weights)])

@@ -682,7 +682,14 @@ def written(path):
 
 def grading(own, source, target, *more):
     words = [sys.executable, "-m", "tools.grade", "tiny", source, target, "--masters", own, "--jobs", "1", *more]
-    return subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(
+        words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=heard
+    )
+
+
+def heard():
+    """What a shell starts in the background ignores Ctrl-C, and so do its children: here it is heard again."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_run_that_is_stopped_keeps_what_is_done_and_goes_on(own, walls, tmp_path):

@@ -314,8 +314,8 @@ def _convolve_same(image, kernel):
 
 
 def _convolve_as(which, *case):
-    result = _convolve(*case)
-    return np.trunc(result) if case[which].dtype.kind == "i" else result
+    result, kind = _convolve(*case), case[which].dtype
+    return result if kind.kind == "f" else np.trunc(result).astype(np.int64).astype(kind)  # below 0, uint8 wraps
 
 
 def _windows(features):
