@@ -40,3 +40,13 @@ def heard(page, name, start):
     }""",
         arg=[f".{name} [aria-live]", start],
     ).json_value()
+
+
+def article(page):
+    """The text of a page as it is read: without the meanings that open at a word, and with single blanks."""
+    text = page.evaluate("""() => {
+        const copy = document.querySelector(".bd-article").cloneNode(true);
+        copy.querySelectorAll("[popover]").forEach((note) => note.remove());
+        return copy.textContent;
+    }""")
+    return " ".join(text.split())

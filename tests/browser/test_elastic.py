@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from listening import painted
+from listening import article, painted
 from PIL import Image
 
 from unet_tutorial import augmentation
@@ -146,7 +146,7 @@ def vector(knob):
 def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
     page = open_page(PAGE)
     explorer = page.locator("[data-explorable=elastic]")
-    text = page.locator(".bd-article").text_content()
+    text = article(page)
     assert "the nine vectors of this chapter lie as arrows" in text
     assert "part of slice 6 of the synthetic specimen, 240 px wide" in text
     for row in str(vectors[0]).splitlines() + str(vectors[1]).splitlines():

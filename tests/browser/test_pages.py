@@ -69,7 +69,7 @@ def test_folded_answers_open(open_page):
     assert not answer.evaluate("node => node.open")
     answer.locator("summary").click()
     assert answer.evaluate("node => node.open")
-    assert "Right" in page.locator("details", has_text="Right").first.text_content()
+    assert "Right" in page.locator("details:not(.hide):not(.toggle-details)", has_text="Right").first.text_content()
 
 
 @pytest.mark.parametrize("padding", ("valid", "same"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from listening import heard, painted, resting
+from listening import article, heard, painted, resting
 
 from unet_tutorial import geometry
 
@@ -147,7 +147,7 @@ def test_the_words_are_true_in_a_hundred_states(open_page):
 def test_the_first_view_is_what_the_text_says(open_page):
     page = open_page(PAGE)
     explorer = page.locator("[data-explorable=receptive]")
-    text = " ".join(page.locator(".bd-article").text_content().split())
+    text = article(page)
     assert "The picture starts at output pixel 3." in text
     assert explorer.get_by_role("slider", name="Output pixel").input_value() == "3"
     assert explorer.get_by_role("slider", name="Depth").input_value() == "4"

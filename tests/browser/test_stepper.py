@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from listening import heard, settle
+from listening import article, heard, settle
 from playwright.sync_api import TimeoutError as Late
 
 import keras
@@ -160,10 +160,6 @@ def test_a_page_is_settled_only_when_its_explorables_are_drawn(site, browser):
 def texts(grid):
     """Numbers of a grid on the page, "" where there is none."""
     return [cell.replace("−", "-") for cell in grid.locator("[data-note] > span").all_text_contents()]
-
-
-def article(page):
-    return " ".join(page.locator(".bd-article").text_content().split())
 
 
 def test_the_convolution_starts_where_the_text_says_and_ends_with_the_result_of_the_chapter(open_page):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from listening import heard, painted, resting
+from listening import article, heard, painted, resting
 from PIL import Image
 from scipy import ndimage
 
@@ -132,7 +132,7 @@ def test_the_first_view_is_what_the_text_says(open_page, pictures, part):
     explorer = ready(page)
     probability, truth = part
     assert np.array_equal(pictures[0], _synthetic_em.em_slice(6, 512, 0)[0])
-    text = page.locator(".bd-article").text_content()
+    text = article(page)
     assert "part of slice 6 of the synthetic specimen. It starts at 0.40" in text
     assert "Each error is least at another threshold" in text
     assert explorer.get_by_role("slider", name="Threshold").input_value() == "0.4"
