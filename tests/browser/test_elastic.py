@@ -150,7 +150,7 @@ def test_the_first_view_is_what_the_text_says(open_page, slice_6, vectors):
     assert "the nine vectors of this chapter lie as arrows" in text
     assert "part of slice 6 of the synthetic specimen, 240 px wide" in text
     for row in str(vectors[0]).splitlines() + str(vectors[1]).splitlines():
-        assert row.strip("[] ") in text
+        assert " ".join(row.strip("[] ").split()) in text
     assert [vector(knob) for knob in explorer.locator(".knob").all()] == pytest.approx(
         np.moveaxis(vectors, 0, -1).reshape(9, 2), abs=0.51
     )
