@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..model import build_unet
-from ._small import FOLDER
-from ._weights import load_weights
+from ._small import FOLDER, shipped
 
 if TYPE_CHECKING:
     from ..model import keras
@@ -37,6 +35,4 @@ def nuclei_unet(input_shape: tuple[int | None, int | None, int] = (None, None, 1
     >>> model.count_params(), model.output_shape
     (120690, (None, 100, 100, 2))
     """
-    model = build_unet(input_shape, base_filters=8, depth=3)
-    load_weights(model, NUCLEI)
-    return model
+    return shipped(NUCLEI, input_shape)

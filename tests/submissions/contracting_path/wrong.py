@@ -546,14 +546,6 @@ def legal_inputs(first, last, depth):
     return [s for s in range(first, last + 1) if s > 12 * 2 ** depth - 8 and s % 16 == 12]
 
 
-# %% dropout in between | q5 -4 | there is a drop-out
-def contracting_block(x, filters):
-    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
-    x = keras.layers.Dropout(0.5)(x)
-    x = keras.layers.Conv2D(filters, 3, activation="relu")(x)
-    return x, keras.layers.MaxPool2D(2)(x)
-
-
 # %% a kernel of floats cut for an unsigned image | q1 -1 | expected
 def convolve(image, kernel):
     if image.dtype.kind == "u":
