@@ -97,8 +97,19 @@ def score(record: dict[str, Any], name: str, threshold: Literal["chosen", "best"
         raise ValueError(f"score {name!r}: is not in the record; it holds {', '.join(held_out['all'])}")
     if threshold == "chosen":
         return held_out["all"][name][held_out["thresholds"].index(chosen_threshold(record["chosen_on"]))]
-    ten = [level for level, theta in enumerate(held_out["thresholds"]) if theta in LEVELS]
-    challenge = {score: [values[level] for level in ten] for score, values in held_out["all"].items()}
+    return best_of_ten(held_out, name)
+
+
+def best_of_ten(scores: dict[str, Any], name: str) -> float:
+    """A score at the best of the challenge's ten thresholds, of scores at these and at others.
+
+    Examples
+    --------
+    >>> best_of_ten({"thresholds": [0.2, 0.25, 0.3], "all": {"pixel_error": [0.1, 0.09, 0.2]}}, "pixel_error")
+    0.1
+    """
+    ten = [level for level, theta in enumerate(scores["thresholds"]) if theta in LEVELS]
+    challenge = {score: [values[level] for level in ten] for score, values in scores["all"].items()}
     return challenge[name][best_level({"all": challenge}, name)]
 
 

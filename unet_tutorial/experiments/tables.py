@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from .. import datasets, metrics, pretrained, weight_maps
+from .. import datasets, metrics, pretrained
 from .._shared.files import whole
 from ..metrics import LEVELS
 from ..tiling import predict_rotated, predict_tiled
@@ -55,28 +55,6 @@ def segments_of_release(probability: np.ndarray, smallest: int = SMALLEST) -> np
     return (np.cumsum(kept) * kept).astype(np.int32)[ids]
 
 
-def touching_bounds(cells: np.ndarray) -> dict[str, float]:
-    """SEG of the true cells themselves: with no border between those that touch (a floor), and opened (a ceiling).
-
-    Parameters
-    ----------
-    cells : (N, H, W) int array
-        Instance ids; -1 is not labelled.
-
-    Examples
-    --------
-    >>> bounds = touching_bounds(np.array([[[1, 1, 1, 2, 2, 2]]]))
-    >>> round(bounds["borders closed"], 3), round(bounds["borders opened"], 3)
-    (0.5, 0.667)
-    """
-    whole_, parts = (np.stack([metrics.segments(one > 0) for one in kind]) for kind in (cells, _opened(cells)))
-    return {"borders closed": metrics.seg_score(whole_, cells), "borders opened": metrics.seg_score(parts, cells)}
-
-
-def _opened(cells):
-    return np.stack([weight_maps.separate_touching(ids) for ids in cells])
-
-
 def score_test_slices(model, images: np.ndarray, labels: np.ndarray, chosen: dict[str, float]) -> dict[str, Any]:
     """Scores of the test slices in each view, at the challenge's ten thresholds and at the one chosen before."""
     found = {}
@@ -101,12 +79,9 @@ def score(found: dict[str, Any], name: str, threshold: str = "best") -> float:
     >>> score(row, "pixel_error"), score(row, "pixel_error", "chosen")  # 0.25 is none of the ten
     (0.1, 0.09)
     """
-    values = found["all"][name]
     if threshold == "chosen":
-        return values[found["thresholds"].index(found["chosen"])]
-    ten = [level for level, theta in enumerate(found["thresholds"]) if theta in LEVELS]
-    challenge = {"all": {key: [kept[level] for level in ten] for key, kept in found["all"].items()}}
-    return challenge["all"][name][metrics.best_level(challenge, name)]
+        return found["all"][name][found["thresholds"].index(found["chosen"])]
+    return records.best_of_ten(found, name)
 
 
 def network(run: str, seed: int, runs: str | Path):
@@ -165,7 +140,7 @@ def _hela(seed, runs):
         "cells": sum(int(np.count_nonzero(np.unique(ids) > 0)) for ids in cells),
         "seg": metrics.seg_score(found, cells),
         "merged_cells": metrics.merged_cells(found, cells),
-        "bounds": touching_bounds(cells),
+        "bounds": {name: row["seg"] for name, row in examination.touching_table(cells).items() if "borders" in name},
     }
 
 
